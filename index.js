@@ -1,0 +1,173 @@
+// The life of one call, as `get` shows it:
+//
+//   SessionStore.get    checks the id, makes an operation             index.js
+//   Link.send           gives it a token                              lib/link.js
+//   Get.send            crosses to Rust                               lib/operation.js
+//   …                   queue, batch, command, reply                  src/lib.rs
+//   Operations.settle   finds the operation again by its token        lib/operations.js
+//   Get.succeed         parses the session, resolves the promise      lib/operation.js
+
+const { EventEmitter } = require('node:events')
+const { SessionStoreError } = require('./lib/errors')
+const { Link } = require('./lib/link')
+const { Get, Set, Destroy } = require('./lib/operation')
+const { readOptions } = require('./lib/options')
+const { Reads } = require('./lib/reads')
+const { encode } = require('./lib/values')
+
+/** Where nothing else decides, a session lives for a day: milliseconds. */
+const DEFAULT_LIFETIME = 86_400_000
+
+const MAX_ID_BYTES = 1024
+
+// What each member promises stands in index.d.ts.
+class SessionStore extends EventEmitter {
+  #expires
+  #link
+  #reads = new Reads()
+  /** @type {Promise<void> | undefined} */
+  #closed
+
+  /** @param {any} options */
+  constructor(options) {
+    super()
+    const checked = readOptions(options)
+    this.#expires = checked.expires
+    const store = new WeakRef(this)
+    this.#link = new Link(checked, (warning) => warn(store.deref(), warning))
+    if (checked.source.model !== undefined) {
+      this.session = checked.source.model
+    }
+  }
+
+  /** @param {any} options */
+  static create(options) {
+    return new SessionStore(options)
+  }
+
+  /**
+   * @param {string} id
+   * @param {number | 'session'} [_maxAge]
+   * @param {{ ctx?: object }} [request]
+   */
+  get(id, _maxAge, request) {
+    const problem = this.#refusal(id)
+    if (problem) {
+      return Promise.reject(problem)
+    }
+    const ctx = request?.ctx
+    return this.#link.send(new Get(id, (content) => this.#reads.remember(ctx, id, content)))
+  }
+
+  /**
+   * @param {string} id
+   * @param {any} data
+   * @param {number | 'session' | null} [maxAge]
+   * @param {{ ctx?: object }} [request]
+   */
+  set(id, data, maxAge, request) {
+    const problem = this.#refusal(id)
+    if (problem) {
+      return Promise.reject(problem)
+    }
+    const ctx = request?.ctx
+    try {
+      const content = encode(data)
+      const session = {
+        data,
+        content,
+        read: this.#reads.find(ctx, id),
+        lifetime: this.#lifetime(maxAge),
+      }
+      const done = (/** @type {string} */ event) => {
+        if (event !== 'dropped') {
+          this.#reads.remember(ctx, id, content)
+        }
+        this.#announce(event, id)
+      }
+      return this.#link.send(new Set(id, session, done))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * @param {string} id
+   * @param {{ ctx?: object }} [request]
+   */
+  destroy(id, request) {
+    const problem = this.#refusal(id)
+    if (problem) {
+      return Promise.reject(problem)
+    }
+    this.#reads.forget(request?.ctx, id)
+    return this.#link.send(new Destroy(id, (event) => this.#announce(event, id)))
+  }
+
+  close() {
+    this.#closed ??= this.#link.close()
+    return this.#closed
+  }
+
+  /** @param {unknown} id */
+  #refusal(id) {
+    if (this.#closed) {
+      return new SessionStoreError('ERR_CLOSED', 'the session store is closed')
+    }
+    if (typeof id !== 'string' || id === '') {
+      return new SessionStoreError('ERR_SESSION_ID', 'a session id has to be a non-empty string')
+    }
+    // A character takes at most three bytes for each of its UTF-16 units.
+    if (id.length * 3 > MAX_ID_BYTES && Buffer.byteLength(id) > MAX_ID_BYTES) {
+      const message = `a session id may have ${MAX_ID_BYTES} bytes; this one has more`
+      return new SessionStoreError('ERR_SESSION_ID', message)
+    }
+    return undefined
+  }
+
+  /**
+   * How long a session written now lives, in milliseconds.
+   * @param {number | 'session' | null} [maxAge]
+   */
+  #lifetime(maxAge) {
+    if (this.#expires !== undefined) {
+      return this.#expires * 1000
+    }
+    if (maxAge === undefined || maxAge === null || maxAge === 'session') {
+      return DEFAULT_LIFETIME
+    }
+    if (typeof maxAge !== 'number' || Number.isNaN(maxAge)) {
+      const message = "maxAge has to be a number of milliseconds, or 'session'"
+      throw new SessionStoreError('ERR_SESSION_VALUE', message)
+    }
+    return maxAge
+  }
+
+  /**
+   * A listener that throws must not disturb the operations that settle together with this one.
+   * @param {string} event
+   * @param {string} id
+   */
+  #announce(event, id) {
+    if (this.listenerCount(event) > 0) {
+      process.nextTick(() => this.emit(event, id))
+    }
+  }
+}
+
+/**
+ * Tells of a problem in the background, which no operation can report.
+ * @param {SessionStore | undefined} store
+ * @param {SessionStoreError} warning
+ */
+function warn(store, warning) {
+  if (store && store.listenerCount('warning') > 0) {
+    store.emit('warning', warning)
+  } else {
+    process.emitWarning(warning)
+  }
+}
+
+module.exports = SessionStore
+module.exports.SessionStore = SessionStore
+module.exports.SessionStoreError = SessionStoreError

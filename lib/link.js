@@ -1,0 +1,136 @@
+const { SessionStoreError } = require('./errors')
+const { Close, toError } = require('./operation')
+const { Operations } = require('./operations')
+const { Sessions } = require('../native')
+
+/** @typedef {import('./operation').Operation} Operation */
+/** @typedef {import('./options').Options} Options */
+/** @typedef {import('./options').Address} Address */
+
+/**
+ * The way to Rust and back. Holds back the operations that were called before the address is
+ * known: before `mongoose.connect()`.
+ */
+class Link {
+  /** @type {Options} */
+  #options
+  /** @type {(failure: SessionStoreError) => void} */
+  #warn
+  #operations = new Operations()
+  /** @type {Sessions | undefined} */
+  #sessions
+  /** In the order of their calls. @type {Set<Operation>} */
+  #waiting = new Set()
+  /** Why there will never be an address. @type {unknown} */
+  #problem
+
+  /**
+   * @param {Options} options
+   * @param {(warning: SessionStoreError) => void} warn
+   */
+  constructor(options, warn) {
+    this.#options = options
+    this.#warn = warn
+    const address = options.source.address()
+    if (address) {
+      this.#open(address)
+    } else {
+      options.source.whenKnown((error, late) => this.#addressKnown(error, late))
+    }
+  }
+
+  /**
+   * @param {Operation} operation
+   * @returns {Promise<any>}
+   */
+  send(operation) {
+    if (this.#sessions) {
+      operation.send(this.#sessions, this.#operations.add(operation))
+    } else if (this.#problem) {
+      operation.reject(this.#problem)
+    } else {
+      this.#hold(operation)
+    }
+    return operation.promise
+  }
+
+  /** Resolves when all that was accepted has ended and the connections are closed. */
+  async close() {
+    await Promise.allSettled(Array.from(this.#waiting, (operation) => operation.promise))
+    if (this.#sessions) {
+      await this.send(new Close())
+    }
+    this.#operations.close()
+  }
+
+  /** @param {Address} address */
+  #open({ uri, db, serverApi }) {
+    const { collection, timeoutMS } = this.#options
+    const settle = settler(this.#operations, this.#warn)
+    try {
+      this.#sessions = new Sessions({ uri, db, collection, timeoutMs: timeoutMS, serverApi }, settle)
+    } catch (error) {
+      throw new SessionStoreError('ERR_OPTIONS', /** @type {Error} */ (error).message)
+    }
+  }
+
+  /**
+   * @param {unknown} error
+   * @param {Address} [address]
+   */
+  #addressKnown(error, address) {
+    try {
+      if (address) {
+        this.#open(address)
+      }
+      this.#problem = error
+    } catch (late) {
+      this.#problem = late
+    }
+    const waiting = Array.from(this.#waiting)
+    this.#waiting.clear()
+    for (const operation of waiting) {
+      this.send(operation)
+    }
+    if (this.#problem && waiting.length === 0) {
+      this.#warn(/** @type {SessionStoreError} */ (this.#problem))
+    }
+  }
+
+  /** @param {Operation} operation */
+  #hold(operation) {
+    const expire = () => {
+      if (this.#waiting.delete(operation)) {
+        const message = 'the connection was not told where MongoDB is: mongoose.connect() is missing'
+        operation.reject(new SessionStoreError('ERR_UNAVAILABLE', message))
+      }
+    }
+    this.#waiting.add(operation)
+    const timer = setTimeout(expire, this.#options.serverSelectionTimeoutMS)
+    const stop = () => clearTimeout(timer)
+    operation.promise.then(stop, stop)
+  }
+}
+
+/**
+ * What Rust calls. It holds no store, so that a store nobody uses any more can be collected.
+ * @param {Operations} operations
+ * @param {(warning: SessionStoreError) => void} warn
+ */
+function settler(operations, warn) {
+  /**
+   * @param {number[]} tokens
+   * @param {import('./operation').Outcome[]} outcomes
+   */
+  return (tokens, outcomes) => {
+    for (let index = 0; index < tokens.length; index++) {
+      if (tokens[index] === 0) {
+        warn(toError(/** @type {import('./operation').Failure} */ (outcomes[index])))
+      } else {
+        operations.settle(tokens[index], outcomes[index])
+      }
+    }
+  }
+}
+
+module.exports = { Link }

@@ -1,0 +1,158 @@
+const { SessionStoreError } = require('./errors')
+const { decode } = require('./values')
+
+/** @typedef {import('./values').Content} Content */
+/** @typedef {import('../native').Sessions} Sessions */
+
+/**
+ * What Rust reports of an operation: `undefined` for no session, the name of what a write did, a
+ * session as JSON text or BSON bytes, or a failure.
+ * @typedef {undefined | string | Uint8Array | Failure} Outcome
+ * @typedef {{ code: string, message: string, mongoCode?: number, cause?: string }} Failure
+ */
+
+/**
+ * One call under way: how it crosses to Rust, and what its outcome means to the caller.
+ * @abstract
+ */
+class Operation {
+  constructor() {
+    /** @type {Promise<any>} */
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+  }
+
+  /**
+   * @param {Sessions} _sessions
+   * @param {number} _token
+   */
+  send(_sessions, _token) {}
+
+  /** @param {Outcome} outcome */
+  settle(outcome) {
+    if (isFailure(outcome)) {
+      this.reject(toError(outcome))
+    } else {
+      this.succeed(outcome)
+    }
+  }
+
+  /** @param {any} _outcome */
+  succeed(_outcome) {
+    this.resolve(undefined)
+  }
+}
+
+class Get extends Operation {
+  /**
+   * @param {string} id
+   * @param {(content: Content) => void} remember
+   */
+  constructor(id, remember) {
+    super()
+    this.id = id
+    this.remember = remember
+  }
+
+  /** @param {Sessions} sessions @param {number} token */
+  send(sessions, token) {
+    sessions.get(token, this.id)
+  }
+
+  /** @param {Content | undefined} content */
+  succeed(content) {
+    if (content === undefined) {
+      this.resolve(undefined)
+      return
+    }
+    try {
+      const data = decode(content)
+      this.remember(content)
+      this.resolve(data)
+    } catch (error) {
+      this.reject(error)
+    }
+  }
+}
+
+class Set extends Operation {
+  /**
+   * @param {string} id
+   * @param {object} session
+   * @param {Content} session.content
+   * @param {Content | undefined} session.read
+   * @param {number} session.lifetime in milliseconds
+   * @param {unknown} session.data
+   * @param {(event: string) => void} done
+   */
+  constructor(id, { content, read, lifetime, data }, done) {
+    super()
+    this.id = id
+    this.content = content
+    this.read = read
+    this.lifetime = lifetime
+    this.data = data
+    this.done = done
+  }
+
+  /** @param {Sessions} sessions @param {number} token */
+  send(sessions, token) {
+    sessions.set(token, this.id, this.content, this.read, this.lifetime)
+  }
+
+  /** @param {string} event */
+  succeed(event) {
+    this.done(event)
+    this.resolve(this.data)
+  }
+}
+
+class Destroy extends Operation {
+  /**
+   * @param {string} id
+   * @param {(event: string) => void} done
+   */
+  constructor(id, done) {
+    super()
+    this.id = id
+    this.done = done
+  }
+
+  /** @param {Sessions} sessions @param {number} token */
+  send(sessions, token) {
+    sessions.destroy(token, this.id)
+  }
+
+  /** @param {string} event */
+  succeed(event) {
+    this.done(event)
+    this.resolve(undefined)
+  }
+}
+
+class Close extends Operation {
+  /** @param {Sessions} sessions @param {number} token */
+  send(sessions, token) {
+    sessions.close(token)
+  }
+}
+
+/**
+ * @param {Outcome} outcome
+ * @returns {outcome is Failure}
+ */
+function isFailure(outcome) {
+  return typeof outcome === 'object' && !(outcome instanceof Uint8Array)
+}
+
+/** @param {Failure} failure */
+function toError({ code, message, mongoCode, cause }) {
+  return new SessionStoreError(code, message, {
+    mongoCode,
+    cause: cause === undefined ? undefined : new Error(cause),
+  })
+}
+
+module.exports = { Operation, Get, Set, Destroy, Close, toError }

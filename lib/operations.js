@@ -1,0 +1,49 @@
+// Captured here, so that faked timers of a test suite do not end the process early.
+const { setInterval, clearInterval } = globalThis
+
+/** @typedef {import('./operation').Operation} Operation */
+
+const LONGEST_INTERVAL = 2 ** 31 - 1
+
+/**
+ * The operations under way, each under a token that crosses to Rust and back. While there are any,
+ * the process stays alive.
+ */
+class Operations {
+  /** @type {(Operation | undefined)[]} */
+  #byToken = [undefined] // token 0 belongs to warnings
+  /** @type {number[]} */
+  #free = []
+  #count = 0
+  #alive = setInterval(() => {}, LONGEST_INTERVAL).unref()
+
+  /** @param {Operation} operation */
+  add(operation) {
+    if (this.#count++ === 0) {
+      this.#alive.ref()
+    }
+    const token = this.#free.pop() ?? this.#byToken.length
+    this.#byToken[token] = operation
+    return token
+  }
+
+  /**
+   * @param {number} token
+   * @param {any} outcome
+   */
+  settle(token, outcome) {
+    const operation = this.#byToken[token]
+    this.#byToken[token] = undefined
+    this.#free.push(token)
+    if (--this.#count === 0) {
+      this.#alive.unref()
+    }
+    operation?.settle(outcome)
+  }
+
+  close() {
+    clearInterval(this.#alive)
+  }
+}
+
+module.exports = { Operations }

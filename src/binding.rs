@@ -1,0 +1,176 @@
+//! What `index.js` holds of a store: the one module that knows JavaScript.
+//!
+//! Arguments come by position, so that no object is walked; outcomes leave in bunches, through one
+//! thread-safe function per store, so that the event loop is woken once for many of them.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::*;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi_derive::napi;
+
+use crate::dispatch::{Completions, Dispatcher};
+use crate::error::Failure;
+use crate::operation::{Action, Content, Operation, Outcome};
+use crate::options::Options;
+
+/// The token of outcomes that belong to no operation: warnings.
+const WARNING: u32 = 0;
+
+#[napi(object, object_from_js = false)]
+pub struct FailureObject {
+    pub code: String,
+    pub message: String,
+    pub mongo_code: Option<i32>,
+    pub cause: Option<String>,
+}
+
+impl From<Failure> for FailureObject {
+    fn from(failure: Failure) -> Self {
+        FailureObject {
+            code: failure.code.as_str().to_owned(),
+            message: failure.message,
+            mongo_code: failure.mongo_code,
+            cause: failure.cause,
+        }
+    }
+}
+
+/// An outcome in JavaScript: `undefined` for no session, the name of what a write did, a session
+/// as JSON text (which starts with `{`) or as BSON bytes, or a failure.
+type Settled = Either4<Undefined, String, Buffer, FailureObject>;
+
+/// Tokens, and as many outcomes.
+type Bunch = FnArgs<(Vec<u32>, Vec<Settled>)>;
+
+/// Never keeps the process alive: `index.js` does, while an operation is under way.
+type Settle = ThreadsafeFunction<Bunch, (), Bunch, Status, false, true>;
+
+impl From<Outcome> for Settled {
+    fn from(outcome: Outcome) -> Self {
+        let name = match outcome {
+            Outcome::Found(Content::Json(text)) => return Either4::B(text),
+            Outcome::Found(Content::Bson(bytes)) => return Either4::C(bytes.into()),
+            Outcome::Missing | Outcome::Closed => return Either4::A(()),
+            Outcome::Failed(failure) => return Either4::D(failure.into()),
+            Outcome::Created => "create",
+            Outcome::Updated => "update",
+            Outcome::Touched => "touch",
+            Outcome::Dropped => "dropped",
+            Outcome::Destroyed => "destroy",
+        };
+        Either4::B(name.to_owned())
+    }
+}
+
+impl Completions for Settle {
+    fn settled(&self, outcomes: Vec<(u32, Outcome)>) {
+        let (tokens, outcomes): (Vec<_>, Vec<_>) = outcomes
+            .into_iter()
+            .map(|(token, outcome)| (token, Settled::from(outcome)))
+            .unzip();
+        // The only way to fail is that the environment is going away, and the promises with it.
+        self.call(
+            (tokens, outcomes).into(),
+            ThreadsafeFunctionCallMode::NonBlocking,
+        );
+    }
+
+    fn warning(&self, failure: Failure) {
+        self.settled(vec![(WARNING, Outcome::Failed(failure))]);
+    }
+}
+
+#[napi(object, object_to_js = false)]
+pub struct SessionsOptions {
+    pub uri: String,
+    pub db: String,
+    pub collection: String,
+    pub timeout_ms: f64,
+    pub server_api: Option<ServerApiObject>,
+}
+
+#[napi(object, object_to_js = false)]
+pub struct ServerApiObject {
+    pub version: String,
+    pub strict: Option<bool>,
+    pub deprecation_errors: Option<bool>,
+}
+
+impl SessionsOptions {
+    fn check(self) -> std::result::Result<Options, Failure> {
+        let mut options = Options::new(&self.uri, self.db, self.collection, self.timeout_ms)?;
+        if let Some(api) = self.server_api {
+            options.set_server_api(&api.version, api.strict, api.deprecation_errors)?;
+        }
+        Ok(options)
+    }
+}
+
+/// Session content as JavaScript encoded it.
+type Encoded<'a> = Either<String, BufferSlice<'a>>;
+
+fn content(encoded: Encoded<'_>) -> Content {
+    match encoded {
+        Either::A(text) => Content::Json(text),
+        Either::B(bytes) => Content::Bson(bytes.to_vec()),
+    }
+}
+
+#[napi]
+pub struct Sessions {
+    dispatcher: Dispatcher,
+}
+
+#[napi]
+impl Sessions {
+    /// Throws where the driver cannot use the connection string: `ERR_OPTIONS`. Does no I/O:
+    /// connecting goes on in the background.
+    #[napi(constructor)]
+    pub fn new(options: SessionsOptions, settle: Function<'_, Bunch, ()>) -> Result<Self> {
+        let thrown = |failure: Failure| Error::from_reason(failure.message);
+        let options = options.check().map_err(thrown)?;
+        let settle: Settle = settle.build_threadsafe_function().weak::<true>().build()?;
+        let dispatcher = Dispatcher::start(options, Arc::new(settle)).map_err(thrown)?;
+        Ok(Sessions { dispatcher })
+    }
+
+    #[napi]
+    pub fn get(&self, token: u32, id: String) {
+        self.submit(token, &id, Action::Get);
+    }
+
+    /// `read` is what the same request read or wrote before; `lifetime` is in milliseconds.
+    #[napi]
+    pub fn set(
+        &self,
+        token: u32,
+        id: String,
+        data: Encoded<'_>,
+        read: Option<Encoded<'_>>,
+        lifetime: f64,
+    ) {
+        let action = Action::Set {
+            data: content(data),
+            read: read.map(content),
+            lifetime: lifetime as i64,
+        };
+        self.submit(token, &id, action);
+    }
+
+    #[napi]
+    pub fn destroy(&self, token: u32, id: String) {
+        self.submit(token, &id, Action::Destroy);
+    }
+
+    #[napi]
+    pub fn close(&self, token: u32) {
+        self.dispatcher.close(token);
+    }
+}
+
+impl Sessions {
+    fn submit(&self, token: u32, id: &str, action: Action) {
+        self.dispatcher.submit(Operation::new(token, id, action));
+    }
+}

@@ -1,0 +1,320 @@
+//! JSON text → BSON, in one pass and without a tree in between.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+
+use mongodb::bson::RawDocumentBuf;
+use mongodb::bson::spec::ElementType;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use super::{CodecError, MAX_DEPTH};
+
+/// Converts the text of `JSON.stringify(object)`. Integers within 32 bits become int32, every
+/// other number a double. Lone surrogates become U+FFFD.
+pub fn from_json(text: &str) -> Result<RawDocumentBuf, CodecError> {
+    if !text.starts_with('{') {
+        return Err(CodecError::NotAnObject);
+    }
+    let text = replace_lone_surrogates(text);
+    let mut out = Vec::with_capacity(text.len() + text.len() / 4 + 16);
+    // serde's errors are texts; the two that callers tell apart are noted beside them.
+    let refusal = Cell::new(CodecError::Malformed);
+    let mut json = serde_json::Deserializer::from_str(&text);
+    let value = Value {
+        out: &mut out,
+        kind_at: None,
+        depth: 0,
+        refusal: &refusal,
+    };
+    value
+        .deserialize(&mut json)
+        .and_then(|()| json.end())
+        .map_err(|_| refusal.take())?;
+    RawDocumentBuf::from_bytes(out).map_err(|_| CodecError::Malformed)
+}
+
+/// Writes one JSON value behind its key, and its type before the key.
+struct Value<'a> {
+    out: &'a mut Vec<u8>,
+    /// Where the type byte belongs; `None` for the document itself, which has none.
+    kind_at: Option<usize>,
+    depth: usize,
+    refusal: &'a Cell<CodecError>,
+}
+
+impl Value<'_> {
+    fn kind(&mut self, kind: ElementType) {
+        if let Some(at) = self.kind_at {
+            self.out[at] = kind as u8;
+        }
+    }
+
+    fn refuse<E: Error>(&self, why: CodecError) -> E {
+        let error = E::custom(&why);
+        self.refusal.set(why);
+        error
+    }
+
+    /// Opens a document or an array: its length is filled in by `close`.
+    fn open<E: Error>(&mut self, kind: ElementType) -> Result<usize, E> {
+        if self.depth > MAX_DEPTH {
+            return Err(self.refuse(CodecError::TooDeep));
+        }
+        self.kind(kind);
+        let start = self.out.len();
+        self.out.extend_from_slice(&[0; 4]);
+        Ok(start)
+    }
+
+    fn close(&mut self, start: usize) {
+        self.out.push(0);
+        let length = (self.out.len() - start) as i32;
+        self.out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    }
+
+    fn child(&mut self, kind_at: usize) -> Value<'_> {
+        Value {
+            out: self.out,
+            kind_at: Some(kind_at),
+            depth: self.depth + 1,
+            refusal: self.refusal,
+        }
+    }
+
+    /// Leaves room for the type of the element whose key comes next.
+    fn start_element(&mut self) -> usize {
+        let kind_at = self.out.len();
+        self.out.push(0);
+        kind_at
+    }
+
+    fn double(&mut self, value: f64) {
+        self.kind(ElementType::Double);
+        self.out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(mut self) -> Result<(), E> {
+        self.kind(ElementType::Null);
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(mut self, value: bool) -> Result<(), E> {
+        self.kind(ElementType::Boolean);
+        self.out.push(value.into());
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(mut self, value: i64) -> Result<(), E> {
+        match i32::try_from(value) {
+            Ok(value) => {
+                self.kind(ElementType::Int32);
+                self.out.extend_from_slice(&value.to_le_bytes());
+            }
+            Err(_) => self.double(value as f64),
+        }
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(mut self, value: u64) -> Result<(), E> {
+        match i64::try_from(value) {
+            Ok(value) => self.visit_i64(value),
+            Err(_) => {
+                self.double(value as f64);
+                Ok(())
+            }
+        }
+    }
+
+    fn visit_f64<E: Error>(mut self, value: f64) -> Result<(), E> {
+        self.double(value);
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(mut self, value: &str) -> Result<(), E> {
+        self.kind(ElementType::String);
+        let length = (value.len() + 1) as i32;
+        self.out.extend_from_slice(&length.to_le_bytes());
+        self.out.extend_from_slice(value.as_bytes());
+        self.out.push(0);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        let start = self.open(ElementType::Array)?;
+        let mut index = 0usize;
+        loop {
+            let element = self.start_element();
+            push_index(self.out, index);
+            let item = items.next_element_seed(self.child(element))?;
+            if item.is_none() {
+                self.out.truncate(element);
+                break;
+            }
+            index += 1;
+        }
+        self.close(start);
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
+        let start = self.open(ElementType::EmbeddedDocument)?;
+        loop {
+            let element = self.start_element();
+            let key = entries.next_key_seed(Key { value: &mut self })?;
+            if key.is_none() {
+                self.out.truncate(element);
+                break;
+            }
+            entries.next_value_seed(self.child(element))?;
+        }
+        self.close(start);
+        Ok(())
+    }
+}
+
+/// Writes a key as BSON has it: the characters and a NUL.
+struct Key<'a, 'b> {
+    value: &'a mut Value<'b>,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<(), E> {
+        if key.as_bytes().contains(&0) {
+            return Err(self.value.refuse(CodecError::NulInKey));
+        }
+        self.value.out.extend_from_slice(key.as_bytes());
+        self.value.out.push(0);
+        Ok(())
+    }
+}
+
+/// Writes an array index as a key.
+fn push_index(out: &mut Vec<u8>, index: usize) {
+    if index < 10 {
+        out.push(b'0' + index as u8);
+    } else {
+        out.extend_from_slice(index.to_string().as_bytes());
+    }
+    out.push(0);
+}
+
+/// `JSON.stringify` writes a lone surrogate as an escape (`\ud800`) and a pair as the character
+/// itself, so every such escape is a lone one.
+fn replace_lone_surrogates(text: &str) -> Cow<'_, str> {
+    if !text.contains("\\ud") {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let escape = rest.as_bytes();
+        let surrogate = escape.len() >= 6
+            && escape[1..3] == *b"ud"
+            && matches!(escape[3], b'8'..=b'9' | b'a'..=b'f');
+        // A backslash never stands last in JSON text, and what follows it is one byte.
+        let length = if surrogate { 6 } else { 2.min(rest.len()) };
+        out.push_str(if surrogate {
+            "\\ufffd"
+        } else {
+            &rest[..length]
+        });
+        rest = &rest[length..];
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::{Bson, Document, doc};
+
+    use super::*;
+
+    fn document(text: &str) -> Document {
+        Document::try_from(from_json(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_int32_within_32_bits_and_doubles_beyond() {
+        assert_eq!(
+            document(
+                r#"{"a":2147483647,"b":-2147483648,"c":2147483648,"d":1.5,"e":1e21,"f":18446744073709551616}"#
+            ),
+            doc! { "a": i32::MAX, "b": i32::MIN, "c": 2147483648f64, "d": 1.5, "e": 1e21, "f": 18446744073709551616f64 }
+        );
+    }
+
+    #[test]
+    fn keys_keep_their_order_and_may_be_anything_but_nul() {
+        let text = r#"{"z":1,"":2,"a.b":3,"$where":4,"__proto__":{"0":[[],{}]}}"#;
+        let keys: Vec<_> = document(text).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["z", "", "a.b", "$where", "__proto__"]);
+        assert_eq!(from_json(r#"{"a\u0000b":1}"#), Err(CodecError::NulInKey));
+    }
+
+    #[test]
+    fn lone_surrogates_become_replacement_characters() {
+        let read = document(r#"{"a":"\ud800","b":"x\udfffy","c":"\\ud800","d":"é😀"}"#);
+        assert_eq!(
+            read,
+            doc! { "a": "\u{fffd}", "b": "x\u{fffd}y", "c": "\\ud800", "d": "é😀" }
+        );
+    }
+
+    #[test]
+    fn arrays_longer_than_ten_are_numbered() {
+        let text = format!(
+            r#"{{"a":[{}]}}"#,
+            (0..120)
+                .map(|n| n.to_string())
+                .collect::<Vec<_>>()
+                .join(",")
+        );
+        let expected: Vec<Bson> = (0..120).map(Bson::Int32).collect();
+        assert_eq!(document(&text), doc! { "a": expected });
+    }
+
+    #[test]
+    fn what_is_too_deep_or_no_object_is_refused() {
+        let nested =
+            |depth: usize| format!("{}{}{}", r#"{"a":"#.repeat(depth), "1", "}".repeat(depth));
+        assert!(from_json(&nested(MAX_DEPTH + 1)).is_ok());
+        assert_eq!(from_json(&nested(MAX_DEPTH + 2)), Err(CodecError::TooDeep));
+        assert_eq!(from_json("[1]"), Err(CodecError::NotAnObject));
+        assert_eq!(from_json("{\"a\":"), Err(CodecError::Malformed));
+        assert_eq!(from_json("{} x"), Err(CodecError::Malformed));
+    }
+}

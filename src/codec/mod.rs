@@ -1,0 +1,35 @@
+//! JSON text ⇄ BSON bytes, as the official `bson` package for JavaScript would have it.
+
+mod from_json;
+mod to_json;
+
+pub use from_json::from_json;
+pub use to_json::to_json;
+
+use std::fmt;
+
+/// How deep objects and arrays may nest inside a session.
+pub const MAX_DEPTH: usize = 100;
+
+/// Why a session cannot be converted. Never holds any of its content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum CodecError {
+    NotAnObject,
+    TooDeep,
+    NulInKey,
+    #[default]
+    Malformed,
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CodecError::NotAnObject => "a session has to be an object",
+            CodecError::TooDeep => "objects and arrays nest deeper than 100",
+            CodecError::NulInKey => "a key contains a NUL character",
+            CodecError::Malformed => "the content is malformed",
+        })
+    }
+}
+
+impl std::error::Error for CodecError {}

@@ -1,0 +1,141 @@
+//! The driver's errors, sorted: which code the caller sees, and whether trying again may help.
+
+use std::time::Duration;
+
+use mongodb::error::{Error, ErrorKind};
+
+use crate::error::{Code, Failure};
+
+/// Codes of a server that is no longer, or not yet, the one to ask: another attempt waits for the
+/// right one. The list is that of the driver specifications (retryable reads and writes).
+const RETRYABLE: [i32; 13] = [
+    6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436,
+];
+const UNAUTHORIZED: i32 = 13;
+const AUTHENTICATION_FAILED: i32 = 18;
+const ILLEGAL_OPERATION: i32 = 20;
+const MAX_TIME_EXPIRED: i32 = 50;
+const WRITE_CONFLICT: i32 = 112;
+const DUPLICATE_KEY: i32 = 11000;
+const TOO_LARGE: [i32; 3] = [10334, 17419, 17420];
+
+/// A failure, and whether the same command may succeed when sent again.
+pub struct Sorted {
+    pub failure: Failure,
+    pub retry: bool,
+}
+
+impl Sorted {
+    pub fn last(failure: Failure) -> Self {
+        Sorted {
+            failure,
+            retry: false,
+        }
+    }
+
+    fn again(failure: Failure) -> Self {
+        Sorted {
+            failure,
+            retry: true,
+        }
+    }
+}
+
+pub fn sort(error: &Error) -> Sorted {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => sort_code(command.code, &command.code_name),
+        ErrorKind::Authentication { .. } => Sorted::last(Failure::new(
+            Code::Auth,
+            "MongoDB refused the credentials; check user, password and authSource",
+        )),
+        ErrorKind::ServerSelection { message, .. } => {
+            Sorted::last(unavailable(Some(message.clone())))
+        }
+        ErrorKind::DnsResolve { message, .. } => {
+            Sorted::last(unavailable(Some(format!("DNS: {message}"))))
+        }
+        ErrorKind::Io(io) => Sorted::again(unavailable(Some(io.to_string()))),
+        ErrorKind::ConnectionPoolCleared { .. } => Sorted::again(unavailable(None)),
+        ErrorKind::Shutdown => {
+            Sorted::last(Failure::new(Code::Closed, "the session store is closed"))
+        }
+        ErrorKind::InvalidTlsConfig { message, .. }
+        | ErrorKind::InvalidArgument { message, .. } => Sorted::last(Failure {
+            cause: Some(message.clone()),
+            ..Failure::new(Code::Options, "the connection cannot be set up as asked")
+        }),
+        ErrorKind::InvalidResponse { .. } | ErrorKind::Bson(_) => Sorted::last(Failure::new(
+            Code::SessionValue,
+            "MongoDB's answer holds a malformed document",
+        )),
+        _ => Sorted::last(Failure::new(Code::Server, "the MongoDB driver failed")),
+    }
+}
+
+/// Sorts an error by MongoDB's code. What the server says beside it may repeat ids and content,
+/// so only the name of the code is passed on.
+pub fn sort_code(code: i32, name: &str) -> Sorted {
+    let name = if name.is_empty() { "error" } else { name };
+    let with_code = |failure: Failure| Failure {
+        mongo_code: Some(code),
+        ..failure
+    };
+    match code {
+        _ if RETRYABLE.contains(&code) => Sorted::again(with_code(Failure::new(
+            Code::Unavailable,
+            format!("MongoDB cannot serve now ({name}, code {code})"),
+        ))),
+        DUPLICATE_KEY | WRITE_CONFLICT => Sorted::again(with_code(server_error(code, name))),
+        UNAUTHORIZED | AUTHENTICATION_FAILED => Sorted::last(with_code(Failure::new(
+            Code::Auth,
+            format!("MongoDB refused access ({name}, code {code})"),
+        ))),
+        MAX_TIME_EXPIRED => Sorted::last(with_code(Failure::new(
+            Code::Timeout,
+            "MongoDB stopped the operation at its time limit",
+        ))),
+        _ if TOO_LARGE.contains(&code) => Sorted::last(with_code(too_large())),
+        _ => Sorted::last(with_code(server_error(code, name))),
+    }
+}
+
+fn server_error(code: i32, name: &str) -> Failure {
+    Failure::new(
+        Code::Server,
+        format!("MongoDB refused the operation ({name}, code {code})"),
+    )
+}
+
+pub fn too_large() -> Failure {
+    Failure::new(
+        Code::SessionTooLarge,
+        "the session exceeds MongoDB's limit of 16 MiB for one document",
+    )
+}
+
+pub fn unavailable(cause: Option<String>) -> Failure {
+    Failure {
+        cause,
+        ..Failure::new(Code::Unavailable, "MongoDB cannot be reached")
+    }
+}
+
+pub fn timeout(limit: Duration) -> Failure {
+    Failure::new(
+        Code::Timeout,
+        format!("MongoDB did not answer within {} ms", limit.as_millis()),
+    )
+}
+
+/// A standalone server has no retryable writes, and says so.
+pub fn refuses_transaction_numbers(sorted: &Sorted) -> bool {
+    sorted.failure.mongo_code == Some(ILLEGAL_OPERATION)
+}
+
+/// Whether a command of many statements may have failed for the sake of one.
+pub fn blames_a_statement(failure: &Failure) -> bool {
+    matches!(
+        failure.code,
+        Code::Server | Code::SessionValue | Code::SessionTooLarge
+    )
+}

@@ -1,0 +1,169 @@
+//! The MongoDB collection that holds the sessions: the one module that knows MongoDB.
+//!
+//! Reads and writes take many sessions at once and become one command. A command that fails for
+//! a passing reason is sent again until its deadline; one that fails for the sake of a single
+//! statement is taken apart, so that only this statement fails.
+
+mod client;
+mod failure;
+mod statement;
+mod write;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
+use mongodb::options::IndexOptions;
+use mongodb::{Client, ClientSession, IndexModel};
+use tokio::time::Instant;
+
+use crate::error::Failure;
+use crate::operation::Id;
+use crate::options::Options;
+
+pub use client::Availability;
+use failure::Sorted;
+pub use failure::{timeout, too_large, unavailable};
+pub use statement::{Dates, Update, write_difference, write_swap, write_whole};
+pub use write::Written;
+
+/// The pause before a command is sent again; it doubles up to `MAX_PAUSE`.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const MAX_PAUSE: Duration = Duration::from_millis(200);
+
+pub struct Collection {
+    client: Client,
+    database: mongodb::Database,
+    records: mongodb::Collection<RawDocumentBuf>,
+    write_concern: Option<RawDocumentBuf>,
+    timeout: Duration,
+    /// Whether the deployment has retryable writes: a standalone server has not.
+    retryable_writes: AtomicBool,
+    transaction_number: AtomicI64,
+    sessions: Mutex<Vec<ClientSession>>,
+}
+
+impl Collection {
+    /// Makes the client. Does not wait for a server.
+    pub async fn connect(
+        options: &Options,
+        availability: &Availability,
+    ) -> Result<Arc<Self>, Failure> {
+        let (client, client_options) = client::make_client(options, availability)
+            .await
+            .map_err(|error| failure::sort(&error).failure)?;
+        let database = client.database(&options.database);
+        let write_concern = client_options.write_concern.as_ref();
+        Ok(Arc::new(Collection {
+            records: database.collection(&options.collection),
+            write_concern: write_concern.and_then(write::write_concern_document),
+            timeout: options.timeout,
+            retryable_writes: AtomicBool::new(client_options.retry_writes != Some(false)),
+            transaction_number: AtomicI64::new(0),
+            sessions: Mutex::default(),
+            database,
+            client,
+        }))
+    }
+
+    /// Finds the records of these ids, each at most once, and hands them over one by one.
+    pub async fn find(
+        &self,
+        ids: &[Id],
+        deadline: Instant,
+        mut found: impl FnMut(&RawDocument),
+    ) -> Result<(), Failure> {
+        let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
+        let filter = match ids.as_slice() {
+            [id] => doc! { "_id": id },
+            ids => doc! { "_id": { "$in": ids } },
+        };
+        let batch_size = u32::try_from(ids.len() + 1).unwrap_or(u32::MAX);
+        let mut attempts = Attempts::until(deadline);
+        loop {
+            let read = async {
+                let find = self.records.find(filter.clone()).batch_size(batch_size);
+                let mut cursor = find.await?;
+                while cursor.advance().await? {
+                    found(cursor.current());
+                }
+                Ok(())
+            };
+            match self.in_time(deadline, read).await {
+                Ok(()) => return Ok(()),
+                Err(sorted) => attempts.again(sorted).await?,
+            }
+        }
+    }
+
+    /// Makes sure that MongoDB removes expired sessions.
+    pub async fn ensure_index(&self) -> Result<(), Failure> {
+        let index = IndexModel::builder()
+            .keys(doc! { "expiresAt": 1 })
+            .options(IndexOptions::builder().expire_after(Duration::ZERO).build())
+            .build();
+        let created = self.records.create_index(index).await;
+        created.map_err(|error| failure::sort(&error).failure)?;
+        Ok(())
+    }
+
+    /// The name of an index that removes sessions by `updatedAt`, as the stores on Mongoose
+    /// make it.
+    pub async fn find_ttl_on_updated_at(&self) -> Result<Option<String>, Failure> {
+        let sorted = |error| failure::sort(&error).failure;
+        let mut indexes = self.records.list_indexes().await.map_err(sorted)?;
+        while let Some(index) = indexes.try_next().await.map_err(sorted)? {
+            let options = index.options.unwrap_or_default();
+            if index.keys.contains_key("updatedAt") && options.expire_after.is_some() {
+                return Ok(Some(options.name.unwrap_or_default()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Disconnects. Nothing may be under way.
+    pub async fn close(&self) {
+        self.take_sessions();
+        self.client.clone().shutdown().immediate(true).await;
+    }
+
+    async fn in_time<T>(
+        &self,
+        deadline: Instant,
+        answer: impl Future<Output = mongodb::error::Result<T>>,
+    ) -> Result<T, Sorted> {
+        match tokio::time::timeout_at(deadline, answer).await {
+            Ok(answer) => answer.map_err(|error| failure::sort(&error)),
+            Err(_) => Err(Sorted::last(timeout(self.timeout))),
+        }
+    }
+}
+
+/// The attempts at one command, up to a deadline.
+struct Attempts {
+    deadline: Instant,
+    pause: Duration,
+}
+
+impl Attempts {
+    fn until(deadline: Instant) -> Self {
+        Attempts {
+            deadline,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// Waits for the moment to try again, or gives up.
+    async fn again(&mut self, sorted: Sorted) -> Result<(), Failure> {
+        if !sorted.retry || Instant::now() + self.pause >= self.deadline {
+            return Err(sorted.failure);
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(MAX_PAUSE);
+        Ok(())
+    }
+}

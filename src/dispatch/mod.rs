@@ -1,0 +1,104 @@
+//! The dispatcher: natural batching, the order of operations, and deadlines.
+//!
+//! An idle store sends an operation at once. While batches are on their way, arriving operations
+//! queue; as soon as there is room, all that may go travel as one batch. So nothing ever waits
+//! for a batch to fill, and the busier a store is, the less each operation costs.
+
+mod lanes;
+mod worker;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+
+use crate::error::{Code, Failure};
+use crate::operation::{Operation, Outcome};
+use crate::options::Options;
+
+use worker::Worker;
+
+/// Where outcomes go. Called from the dispatcher's threads.
+pub trait Completions: Send + Sync + 'static {
+    /// Operations have ended: their tokens and outcomes.
+    fn settled(&self, outcomes: Vec<(u32, Outcome)>);
+    /// Something in the background went wrong, which no operation can report.
+    fn warning(&self, failure: Failure);
+}
+
+/// The handle by which operations are submitted. Dropping it disconnects; what is under way then
+/// is not reported any more.
+pub struct Dispatcher {
+    inbox: Arc<Inbox>,
+    worker: tokio::task::AbortHandle,
+}
+
+#[derive(Default)]
+struct Inbox {
+    queue: Mutex<Queue>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    operations: Vec<Operation>,
+    /// The token to settle once all that was accepted has ended and the client is disconnected.
+    close: Option<u32>,
+}
+
+impl Inbox {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Dispatcher {
+    /// Starts the store's task and, in the background, its connection.
+    pub fn start(
+        options: Options,
+        completions: Arc<dyn Completions>,
+    ) -> Result<Dispatcher, Failure> {
+        let inbox = Arc::new(Inbox::default());
+        let worker = Worker::new(options, inbox.clone(), completions);
+        let worker = runtime()?.spawn(worker.run()).abort_handle();
+        Ok(Dispatcher { inbox, worker })
+    }
+
+    pub fn submit(&self, operation: Operation) {
+        let mut queue = self.inbox.lock();
+        queue.operations.push(operation);
+        let first = queue.operations.len() == 1;
+        drop(queue);
+        if first {
+            self.inbox.wake.notify_one();
+        }
+    }
+
+    /// Lets what was submitted end, disconnects, and settles `token`.
+    pub fn close(&self, token: u32) {
+        self.inbox.lock().close = Some(token);
+        self.inbox.wake.notify_one();
+    }
+}
+
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        self.worker.abort();
+    }
+}
+
+/// The threads that all stores of the process share: starting them costs more than they do.
+fn runtime() -> Result<&'static Runtime, Failure> {
+    static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("koa-session-mongo")
+            .enable_all()
+            .build()
+    });
+    runtime.as_ref().map_err(|error| Failure {
+        cause: Some(error.to_string()),
+        ..Failure::new(Code::Server, "the store's threads cannot be started")
+    })
+}

@@ -1,0 +1,28 @@
+//! A session store for Koa in MongoDB, behind a Node addon.
+//!
+//! # Layout
+//!
+//! Each layer knows those below it, none above. In the order of one call:
+//!
+//! * `binding`: the class that `index.js` holds; the one module that knows JavaScript. Takes
+//!   operations, hands their outcomes back in bunches.
+//! * [`dispatch`]: queues operations, keeps those on one id in order, and sends all that wait as
+//!   one batch as soon as there is room on the way.
+//! * [`batch`]: turns operations into a command's statements, and its reply into outcomes.
+//! * [`collection`]: the one module that knows MongoDB: commands, retries, errors, the index.
+//! * [`record`]: the stored document, expiry, and the difference of two sessions.
+//! * [`codec`]: JSON text ⇄ BSON.
+//!
+//! [`operation`], [`options`] and [`error`] are the words that these layers share.
+
+#![deny(unsafe_code)]
+
+pub mod batch;
+pub mod binding;
+pub mod codec;
+pub mod collection;
+pub mod dispatch;
+pub mod error;
+pub mod operation;
+pub mod options;
+pub mod record;
