@@ -1,16 +1,18 @@
+'use strict'
+
 // The life of one call, as `get` shows it:
 //
 //   SessionStore.get    checks the id, makes an operation             index.js
 //   Link.send           gives it a token                              lib/link.js
-//   Get.send            crosses to Rust                               lib/operation.js
+//   Read.send           crosses to Rust                               lib/operation.js
 //   …                   queue, batch, command, reply                  src/lib.rs
 //   Operations.settle   finds the operation again by its token        lib/operations.js
-//   Get.succeed         parses the session, resolves the promise      lib/operation.js
+//   Read.succeed        parses the session, resolves the promise      lib/operation.js
 
 const { EventEmitter } = require('node:events')
 const { SessionStoreError } = require('./lib/errors')
 const { Link } = require('./lib/link')
-const { Get, Set, Destroy } = require('./lib/operation')
+const { Read, Write, Destroy } = require('./lib/operation')
 const { readOptions } = require('./lib/options')
 const { Reads } = require('./lib/reads')
 const { encode } = require('./lib/values')
@@ -56,7 +58,7 @@ class SessionStore extends EventEmitter {
       return Promise.reject(problem)
     }
     const ctx = request?.ctx
-    return this.#link.send(new Get(id, (content) => this.#reads.remember(ctx, id, content)))
+    return this.#link.send(new Read(id, (content) => this.#reads.remember(ctx, id, content)))
   }
 
   /**
@@ -85,7 +87,7 @@ class SessionStore extends EventEmitter {
         }
         this.#announce(event, id)
       }
-      return this.#link.send(new Set(id, session, done))
+      return this.#link.send(new Write(id, session, done))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -168,6 +170,4 @@ function warn(store, warning) {
   }
 }
 
-module.exports = SessionStore
-module.exports.SessionStore = SessionStore
-module.exports.SessionStoreError = SessionStoreError
+module.exports = Object.assign(SessionStore, { SessionStore, SessionStoreError })

@@ -1,3 +1,5 @@
+'use strict'
+
 const { types } = require('node:util')
 const { SessionStoreError } = require('./errors')
 
@@ -214,7 +216,9 @@ function formatPath(path) {
     if (typeof key === 'number') {
       return `[${key}]`
     }
-    return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
+    return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
+      ? `.${key}`
+      : `[${JSON.stringify(key)}]`
   })
   return `data${steps.join('')}`
 }

@@ -1,3 +1,5 @@
+'use strict'
+
 const { SessionStoreError } = require('./errors')
 const { Close, toError } = require('./operation')
 const { Operations } = require('./operations')
@@ -68,9 +70,12 @@ class Link {
     const { collection, timeoutMS } = this.#options
     const settle = settler(this.#operations, this.#warn)
     try {
-      this.#sessions = new Sessions({ uri, db, collection, timeoutMs: timeoutMS, serverApi }, settle)
+      this.#sessions = new Sessions(
+        { uri, db, collection, timeoutMs: timeoutMS, serverApi },
+        settle,
+      )
     } catch (error) {
-      throw new SessionStoreError('ERR_OPTIONS', /** @type {Error} */ (error).message)
+      throw connectionError(error)
     }
   }
 
@@ -101,7 +106,8 @@ class Link {
   #hold(operation) {
     const expire = () => {
       if (this.#waiting.delete(operation)) {
-        const message = 'the connection was not told where MongoDB is: mongoose.connect() is missing'
+        const message =
+          'the connection was not told where MongoDB is: mongoose.connect() is missing'
         operation.reject(new SessionStoreError('ERR_UNAVAILABLE', message))
       }
     }
@@ -110,6 +116,16 @@ class Link {
     const stop = () => clearTimeout(timer)
     operation.promise.then(stop, stop)
   }
+}
+
+/**
+ * Only what Rust wrote itself may be shown: other errors of the binding repeat its arguments, and
+ * so the password.
+ * @param {{ code: string, message: string }} error
+ */
+function connectionError({ code, message }) {
+  const written = code === 'GenericFailure'
+  return new SessionStoreError('ERR_OPTIONS', written ? message : 'the options cannot be used')
 }
 
 /**
@@ -133,4 +149,4 @@ function settler(operations, warn) {
   }
 }
 
-module.exports = { Link }
+exports.Link = Link

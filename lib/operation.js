@@ -1,3 +1,5 @@
+'use strict'
+
 const { SessionStoreError } = require('./errors')
 const { decode } = require('./values')
 
@@ -45,7 +47,7 @@ class Operation {
   }
 }
 
-class Get extends Operation {
+class Read extends Operation {
   /**
    * @param {string} id
    * @param {(content: Content) => void} remember
@@ -77,7 +79,7 @@ class Get extends Operation {
   }
 }
 
-class Set extends Operation {
+class Write extends Operation {
   /**
    * @param {string} id
    * @param {object} session
@@ -155,4 +157,9 @@ function toError({ code, message, mongoCode, cause }) {
   })
 }
 
-module.exports = { Operation, Get, Set, Destroy, Close, toError }
+exports.Operation = Operation
+exports.Read = Read
+exports.Write = Write
+exports.Destroy = Destroy
+exports.Close = Close
+exports.toError = toError

@@ -1,3 +1,5 @@
+'use strict'
+
 // Captured here, so that faked timers of a test suite do not end the process early.
 const { setInterval, clearInterval } = globalThis
 
@@ -46,4 +48,4 @@ class Operations {
   }
 }
 
-module.exports = { Operations }
+exports.Operations = Operations

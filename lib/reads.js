@@ -1,3 +1,5 @@
+'use strict'
+
 /** @typedef {import('./values').Content} Content */
 /** @typedef {{ id: string, content: Content | undefined, next: Read | undefined }} Read */
 
@@ -64,4 +66,4 @@ function isObject(ctx) {
   return typeof ctx === 'object' && ctx !== null
 }
 
-module.exports = { Reads }
+exports.Reads = Reads

@@ -1,3 +1,5 @@
+'use strict'
+
 const { SessionStoreError } = require('./errors')
 const { toBson, fromBson } = require('./bson-values')
 

@@ -126,7 +126,10 @@ pub struct Sessions {
 impl Sessions {
     /// Throws where the driver cannot use the connection string: `ERR_OPTIONS`. Does no I/O:
     /// connecting goes on in the background.
-    #[napi(constructor)]
+    #[napi(
+        constructor,
+        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<undefined | string | Buffer | FailureObject>) => void"
+    )]
     pub fn new(options: SessionsOptions, settle: Function<'_, Bunch, ()>) -> Result<Self> {
         let thrown = |failure: Failure| Error::from_reason(failure.message);
         let options = options.check().map_err(thrown)?;
@@ -141,7 +144,9 @@ impl Sessions {
     }
 
     /// `read` is what the same request read or wrote before; `lifetime` is in milliseconds.
-    #[napi]
+    #[napi(
+        ts_args_type = "token: number, id: string, data: string | Uint8Array, read: string | Uint8Array | undefined, lifetime: number"
+    )]
     pub fn set(
         &self,
         token: u32,

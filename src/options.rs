@@ -1,9 +1,12 @@
 //! What a store needs to know, checked once.
 
+use std::future::IntoFuture;
 use std::str::FromStr;
 use std::time::Duration;
 
-use mongodb::options::{ConnectionString, ServerApi, ServerApiVersion};
+use futures_util::FutureExt;
+use mongodb::error::ErrorKind;
+use mongodb::options::{ClientOptions, ConnectionString, HostInfo, ServerApi, ServerApiVersion};
 
 use crate::error::{Code, Failure};
 
@@ -28,13 +31,8 @@ impl Options {
         collection: String,
         timeout_ms: f64,
     ) -> Result<Self, Failure> {
-        let connection_string = ConnectionString::parse(connection_string).map_err(|error| {
-            let problem = without_values(&error);
-            Failure::new(
-                Code::Options,
-                format!("the connection string cannot be used: {problem}"),
-            )
-        })?;
+        let connection_string = ConnectionString::parse(connection_string).map_err(refusal)?;
+        check(&connection_string)?;
         let server_selection_timeout = connection_string.server_selection_timeout;
         let timeout = Duration::from_millis(timeout_ms as u64);
         Ok(Options {
@@ -64,15 +62,24 @@ impl Options {
     }
 }
 
-/// The driver's words about a connection string, unless they repeat credentials: everything from
-/// a `://` on is left out.
-fn without_values(error: &mongodb::error::Error) -> String {
-    let text = match error.kind.as_ref() {
-        mongodb::error::ErrorKind::InvalidArgument { message, .. } => message.clone(),
-        _ => "it is malformed".to_owned(),
-    };
-    match text.find("://") {
-        Some(_) => "it is malformed".to_owned(),
-        None => text,
+/// Finds what contradicts itself. An address that DNS has to complete is checked once that is done.
+fn check(connection_string: &ConnectionString) -> Result<(), Failure> {
+    if matches!(connection_string.host_info, HostInfo::DnsRecord(_)) {
+        return Ok(());
     }
+    let parsing = ClientOptions::parse(connection_string.clone()).into_future();
+    match parsing.now_or_never() {
+        Some(Err(error)) => Err(refusal(error)),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
+
+/// The driver's words about a connection string, unless they repeat credentials.
+fn refusal(error: mongodb::error::Error) -> Failure {
+    let problem = match error.kind.as_ref() {
+        ErrorKind::InvalidArgument { message, .. } if !message.contains("://") => message,
+        _ => "it is malformed",
+    };
+    let message = format!("the connection string cannot be used: {problem}");
+    Failure::new(Code::Options, message)
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
-use mongodb::options::{ClientOptions, ServerAddress};
+use mongodb::options::{ClientOptions, ServerAddress, ServerMonitoringMode};
 use mongodb::{Client, ServerType};
 
 use crate::options::Options;
@@ -60,6 +60,9 @@ pub async fn make_client(
 ) -> mongodb::error::Result<(Client, ClientOptions)> {
     let mut client_options = ClientOptions::parse(options.connection_string.clone()).await?;
     client_options.server_api = options.server_api.clone();
+    // An operation that finds no server asks for a check at once, which a poll answers. A stream
+    // has nothing to say until the server's own state changes, for up to ten seconds.
+    (client_options.server_monitoring_mode).get_or_insert(ServerMonitoringMode::Poll);
     let availability = availability.clone();
     client_options.sdam_event_handler = Some(EventHandler::callback(move |event| {
         availability.watch(event)

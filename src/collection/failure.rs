@@ -16,7 +16,7 @@ const AUTHENTICATION_FAILED: i32 = 18;
 const ILLEGAL_OPERATION: i32 = 20;
 const MAX_TIME_EXPIRED: i32 = 50;
 const WRITE_CONFLICT: i32 = 112;
-const DUPLICATE_KEY: i32 = 11000;
+pub const DUPLICATE_KEY: i32 = 11000;
 const TOO_LARGE: [i32; 3] = [10334, 17419, 17420];
 
 /// A failure, and whether the same command may succeed when sent again.
@@ -75,7 +75,7 @@ pub fn sort(error: &Error) -> Sorted {
 /// Sorts an error by MongoDB's code. What the server says beside it may repeat ids and content,
 /// so only the name of the code is passed on.
 pub fn sort_code(code: i32, name: &str) -> Sorted {
-    let name = if name.is_empty() { "error" } else { name };
+    let name = if name.is_empty() { "no name" } else { name };
     let with_code = |failure: Failure| Failure {
         mongo_code: Some(code),
         ..failure

@@ -41,6 +41,7 @@ pub struct Collection {
     records: mongodb::Collection<RawDocumentBuf>,
     write_concern: Option<RawDocumentBuf>,
     timeout: Duration,
+    availability: Availability,
     /// Whether the deployment has retryable writes: a standalone server has not.
     retryable_writes: AtomicBool,
     transaction_number: AtomicI64,
@@ -62,6 +63,7 @@ impl Collection {
             records: database.collection(&options.collection),
             write_concern: write_concern.and_then(write::write_concern_document),
             timeout: options.timeout,
+            availability: availability.clone(),
             retryable_writes: AtomicBool::new(client_options.retry_writes != Some(false)),
             transaction_number: AtomicI64::new(0),
             sessions: Mutex::default(),
@@ -131,6 +133,14 @@ impl Collection {
         self.client.clone().shutdown().immediate(true).await;
     }
 
+    /// What an operation fails with that got no answer in its time.
+    pub fn out_of_time(&self) -> Failure {
+        match self.availability.is_available() {
+            true => failure::timeout(self.timeout),
+            false => failure::unavailable(None),
+        }
+    }
+
     async fn in_time<T>(
         &self,
         deadline: Instant,
@@ -138,7 +148,7 @@ impl Collection {
     ) -> Result<T, Sorted> {
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(answer) => answer.map_err(|error| failure::sort(&error)),
-            Err(_) => Err(Sorted::last(timeout(self.timeout))),
+            Err(_) => Err(Sorted::last(self.out_of_time())),
         }
     }
 }

@@ -15,7 +15,9 @@ use mongodb::bson::{Bson, Document, RawDocumentBuf};
 use mongodb::options::WriteConcern;
 use tokio::time::Instant;
 
-use super::failure::{self, Sorted, blames_a_statement, refuses_transaction_numbers};
+use super::failure::{
+    self, DUPLICATE_KEY, Sorted, blames_a_statement, refuses_transaction_numbers,
+};
 use super::statement::{self, Update};
 use super::{Attempts, Collection};
 use crate::error::Failure;
@@ -104,27 +106,44 @@ impl Collection {
         deadline: Instant,
     ) -> Vec<Written> {
         let all_matched = reply.matched + reply.failed.len() == statements.len();
-        let rest = if all_matched {
-            Written::Matched
-        } else {
-            Written::Unsure
+        let rest = match all_matched {
+            true => Written::Matched,
+            false => Written::Unsure,
         };
         let mut written = vec![rest; statements.len()];
         for index in reply.created {
             written[index] = Written::Created;
         }
         for (index, sorted) in reply.failed {
-            // Two stores that make the same session at once collide; the second attempt finds it.
-            written[index] = if sorted.retry && Instant::now() < deadline {
-                tokio::time::sleep(super::FIRST_PAUSE).await;
-                let again = self.write_command(command, &statements[index..=index], deadline);
-                let mut again = Box::pin(again).await;
-                again.pop().unwrap_or(Written::Failed(sorted.failure))
-            } else {
-                Written::Failed(sorted.failure)
-            };
+            let again = self.write_again(command, statements[index], sorted, deadline);
+            written[index] = again.await.unwrap_or_else(Written::Failed);
         }
         written
+    }
+
+    /// Repeats a statement that failed alone, if that may help.
+    async fn write_again(
+        &self,
+        command: &str,
+        statement: &RawDocumentBuf,
+        mut sorted: Sorted,
+        deadline: Instant,
+    ) -> Result<Written, Failure> {
+        let mut attempts = Attempts::until(deadline);
+        loop {
+            // Two stores that make the same session at once collide, and the second attempt finds
+            // it. Who collides again does so with a unique index of the application.
+            let collided = sorted.failure.mongo_code == Some(DUPLICATE_KEY);
+            attempts.again(sorted).await?;
+            let mut reply = self.send(command, &[statement], deadline).await?;
+            sorted = match reply.failed.pop() {
+                Some((_, again)) if collided => return Err(again.failure),
+                Some((_, again)) => again,
+                None if !reply.created.is_empty() => return Ok(Written::Created),
+                None if reply.matched > 0 => return Ok(Written::Matched),
+                None => return Ok(Written::Unsure),
+            };
+        }
     }
 
     async fn send(

@@ -4,6 +4,7 @@
 //! queue; as soon as there is room, all that may go travel as one batch. So nothing ever waits
 //! for a batch to fill, and the busier a store is, the less each operation costs.
 
+mod connection;
 mod lanes;
 mod worker;
 
@@ -26,11 +27,10 @@ pub trait Completions: Send + Sync + 'static {
     fn warning(&self, failure: Failure);
 }
 
-/// The handle by which operations are submitted. Dropping it disconnects; what is under way then
-/// is not reported any more.
+/// The handle by which operations are submitted. Dropping it disconnects at once; what is under
+/// way then is not reported any more.
 pub struct Dispatcher {
     inbox: Arc<Inbox>,
-    worker: tokio::task::AbortHandle,
 }
 
 #[derive(Default)]
@@ -42,8 +42,16 @@ struct Inbox {
 #[derive(Default)]
 struct Queue {
     operations: Vec<Operation>,
-    /// The token to settle once all that was accepted has ended and the client is disconnected.
-    close: Option<u32>,
+    close: Option<Close>,
+}
+
+/// How a store ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Close {
+    /// Once all that was accepted has ended and the client is disconnected, this token settles.
+    WhenDone(u32),
+    /// Nobody is there any more to be told.
+    Abandoned,
 }
 
 impl Inbox {
@@ -59,9 +67,11 @@ impl Dispatcher {
         completions: Arc<dyn Completions>,
     ) -> Result<Dispatcher, Failure> {
         let inbox = Arc::new(Inbox::default());
-        let worker = Worker::new(options, inbox.clone(), completions);
-        let worker = runtime()?.spawn(worker.run()).abort_handle();
-        Ok(Dispatcher { inbox, worker })
+        let runtime = runtime()?;
+        let entered = runtime.enter();
+        runtime.spawn(Worker::new(options, inbox.clone(), completions).run());
+        drop(entered);
+        Ok(Dispatcher { inbox })
     }
 
     pub fn submit(&self, operation: Operation) {
@@ -76,14 +86,18 @@ impl Dispatcher {
 
     /// Lets what was submitted end, disconnects, and settles `token`.
     pub fn close(&self, token: u32) {
-        self.inbox.lock().close = Some(token);
+        self.end(Close::WhenDone(token));
+    }
+
+    fn end(&self, close: Close) {
+        self.inbox.lock().close = Some(close);
         self.inbox.wake.notify_one();
     }
 }
 
 impl Drop for Dispatcher {
     fn drop(&mut self) {
-        self.worker.abort();
+        self.end(Close::Abandoned);
     }
 }
 

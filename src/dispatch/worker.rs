@@ -4,11 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::{Id as TaskId, JoinError, JoinHandle, JoinSet};
+use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::connection::Connection;
 use super::lanes::{Kind, Lanes};
-use super::{Completions, Inbox};
+use super::{Close, Completions, Inbox};
 use crate::batch;
 use crate::collection::{self, Availability, Collection};
 use crate::error::{Code, Failure};
@@ -21,14 +22,12 @@ const IN_FLIGHT: usize = 4;
 /// How exactly deadlines are kept while something is under way.
 const TICK: Duration = Duration::from_millis(20);
 
-/// The pause between attempts to resolve the address or to make the index.
-const BACKGROUND_PAUSE: Duration = Duration::from_secs(1);
-
 pub struct Worker {
     options: Options,
     inbox: Arc<Inbox>,
     completions: Arc<dyn Completions>,
     availability: Availability,
+    connection: Connection,
     lanes: Lanes,
     /// All that has not ended, oldest first: every operation has the same time, so the oldest is
     /// the first to run out of it.
@@ -44,12 +43,15 @@ struct Batch {
 }
 
 impl Worker {
+    /// Starts connecting; has to be called on the store's threads.
     pub fn new(options: Options, inbox: Arc<Inbox>, completions: Arc<dyn Completions>) -> Self {
+        let availability = Availability::default();
         Worker {
+            connection: Connection::start(&options, &availability, &completions),
             options,
             inbox,
             completions,
-            availability: Availability::default(),
+            availability,
             lanes: Lanes::default(),
             accepted: VecDeque::new(),
             batches: JoinSet::new(),
@@ -59,41 +61,29 @@ impl Worker {
     }
 
     pub async fn run(mut self) {
-        let mut connecting = tokio::spawn(connect(
-            self.options.clone(),
-            self.availability.clone(),
-            self.completions.clone(),
-        ));
-        let mut connected = None;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let inbox = self.inbox.clone();
         loop {
             let close = self.accept();
-            if let Some(token) = close
-                && self.lanes.is_empty()
-            {
-                connecting.abort();
-                self.close(connected, token).await;
-                return;
+            if close == Some(Close::Abandoned) || (close.is_some() && self.lanes.is_empty()) {
+                return self.close(close).await;
             }
-            if let Some((collection, _)) = &connected {
-                self.send(collection);
-            }
+            self.send();
             tokio::select! {
                 () = inbox.wake.notified() => {}
                 Some(ended) = self.batches.join_next_with_id() => self.end(ended),
-                _ = tick.tick(), if !self.accepted.is_empty() => self.expire(),
-                Ok(made) = &mut connecting, if connected.is_none() => {
-                    let indexing = tokio::spawn(index(made.clone(), self.completions.clone()));
-                    connected = Some((made, AbortOnDrop(indexing)));
+                _ = tick.tick(), if !self.accepted.is_empty() => {
+                    self.connection.has_waited(TICK, &self.availability);
+                    self.expire();
                 }
+                () = self.connection.advance(&self.completions) => {}
             }
         }
     }
 
-    /// Takes what was submitted; gives the token of `close`, if it was called.
-    fn accept(&mut self) -> Option<u32> {
+    /// Takes what was submitted; tells whether the store is to end.
+    fn accept(&mut self) -> Option<Close> {
         let mut queue = self.inbox.lock();
         let operations = std::mem::take(&mut queue.operations);
         let close = queue.close;
@@ -107,7 +97,12 @@ impl Worker {
     }
 
     /// Sends all that may go, as far as there is room on the way.
-    fn send(&mut self, collection: &Arc<Collection>) {
+    fn send(&mut self) {
+        let collection = match &self.connection {
+            Connection::Ready { collection, .. } => collection.clone(),
+            Connection::Impossible(failure) => return self.fail_all(failure.clone()),
+            Connection::Connecting(_) | Connection::Indexing { .. } => return,
+        };
         for kind in Kind::ALL {
             while self.in_flight[kind as usize] < IN_FLIGHT && self.lanes.has_ready(kind) {
                 let operations = self.lanes.take(kind);
@@ -144,11 +139,7 @@ impl Worker {
             self.lanes.release(&operation.id);
         }
         if ended.is_err() {
-            let failure = Failure::new(Code::Server, "the store failed internally");
-            let outcome = Outcome::Failed(failure);
-            let outcomes = batch.operations.iter().map(|operation| operation.token);
-            let outcomes = outcomes.map(|token| (token, outcome.clone())).collect();
-            report(&*self.completions, &batch.operations, outcomes);
+            self.fail(&batch.operations, internal_failure());
         }
     }
 
@@ -172,21 +163,38 @@ impl Worker {
             }
             self.accepted.pop_front();
         }
-        let outcomes = expired.iter().map(|operation| operation.token);
-        let outcomes = outcomes.map(|token| (token, Outcome::Failed(failure.clone())));
-        report(&*self.completions, &expired, outcomes.collect());
-        for operation in expired {
-            self.lanes.expire(&operation);
+        self.fail(&expired, failure);
+    }
+
+    fn fail_all(&mut self, failure: Failure) {
+        let accepted: Vec<_> = self.accepted.drain(..).collect();
+        self.fail(&accepted, failure);
+    }
+
+    fn fail(&mut self, operations: &[Arc<Operation>], failure: Failure) {
+        let tokens = operations.iter().map(|operation| operation.token);
+        let outcomes = tokens.map(|token| (token, Outcome::Failed(failure.clone())));
+        report(&*self.completions, operations, outcomes.collect());
+        for operation in operations {
+            self.lanes.expire(operation);
         }
     }
 
-    async fn close(self, connected: Option<(Arc<Collection>, AbortOnDrop)>, token: u32) {
-        if let Some((collection, indexing)) = connected {
-            drop(indexing);
+    async fn close(mut self, close: Option<Close>) {
+        self.batches.shutdown().await;
+        if let Connection::Indexing { collection, .. } | Connection::Ready { collection, .. } =
+            self.connection
+        {
             collection.close().await;
         }
-        self.completions.settled(vec![(token, Outcome::Closed)]);
+        if let Some(Close::WhenDone(token)) = close {
+            self.completions.settled(vec![(token, Outcome::Closed)]);
+        }
     }
+}
+
+pub fn internal_failure() -> Failure {
+    Failure::new(Code::Server, "the store failed internally")
 }
 
 async fn run_batch(
@@ -212,55 +220,5 @@ fn report(
         .collect();
     if !unsettled.is_empty() {
         completions.settled(unsettled);
-    }
-}
-
-/// Makes the client. Only a name that does not resolve can delay that: operations wait meanwhile.
-async fn connect(
-    options: Options,
-    availability: Availability,
-    completions: Arc<dyn Completions>,
-) -> Arc<Collection> {
-    let mut warned = false;
-    loop {
-        match Collection::connect(&options, &availability).await {
-            Ok(collection) => return collection,
-            Err(failure) if !warned => completions.warning(failure),
-            Err(_) => {}
-        }
-        warned = true;
-        tokio::time::sleep(BACKGROUND_PAUSE).await;
-    }
-}
-
-/// Makes the TTL index as soon as MongoDB is there.
-async fn index(collection: Arc<Collection>, completions: Arc<dyn Completions>) {
-    while let Err(failure) = collection.ensure_index().await {
-        if failure.code != Code::Unavailable {
-            let message = format!(
-                "expired sessions stay stored, as their index could not be made: {}",
-                failure.message
-            );
-            return completions.warning(Failure { message, ..failure });
-        }
-        tokio::time::sleep(BACKGROUND_PAUSE).await;
-    }
-    if let Ok(Some(name)) = collection.find_ttl_on_updated_at().await {
-        completions.warning(Failure::new(
-            Code::Options,
-            format!(
-                "the collection has an index ({name}) by which MongoDB removes sessions some time \
-                 after `updatedAt`, as stores on Mongoose make it: sessions with a longer life end \
-                 early until it is dropped"
-            ),
-        ));
-    }
-}
-
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
