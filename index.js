@@ -58,7 +58,7 @@ class SessionStore extends EventEmitter {
       return Promise.reject(problem)
     }
     const ctx = request?.ctx
-    return this.#link.send(new Read(id, (content) => this.#reads.remember(ctx, id, content)))
+    return this.#link.send(new Read(id, (read) => this.#reads.remember(ctx, id, read)))
   }
 
   /**
@@ -82,8 +82,8 @@ class SessionStore extends EventEmitter {
         lifetime: this.#lifetime(maxAge),
       }
       const done = (/** @type {string} */ event) => {
-        if (event !== 'dropped') {
-          this.#reads.remember(ctx, id, content)
+        if (event !== 'dropped' && event !== 'unchanged') {
+          this.#reads.remember(ctx, id, { content, expiresAt: Date.now() + session.lifetime })
         }
         this.#announce(event, id)
       }
@@ -151,7 +151,7 @@ class SessionStore extends EventEmitter {
    * @param {string} id
    */
   #announce(event, id) {
-    if (this.listenerCount(event) > 0) {
+    if (event !== 'unchanged' && this.listenerCount(event) > 0) {
       process.nextTick(() => this.emit(event, id))
     }
   }

@@ -54,9 +54,15 @@ function whole(least) {
   )
 }
 
-/** A number of seconds; the limit keeps the date of expiry within what a Date can hold. */
+/** The limit keeps the date of expiry within what a Date can hold. */
+const MAX_SECONDS = 1e11
+
 const seconds = kind('a positive number of seconds', (value) =>
-  typeof value === 'number' && value > 0 && value <= 1e11 ? value : undefined,
+  typeof value === 'number' && value > 0 && value <= MAX_SECONDS ? value : undefined,
+)
+
+const secondsOrNone = kind('a number of seconds, or 0', (value) =>
+  value === 0 ? 0 : seconds.read(value),
 )
 
 /**
@@ -142,6 +148,7 @@ module.exports = {
   flag,
   whole,
   seconds,
+  secondsOrNone,
   oneOf,
   appName,
   databaseName,

@@ -67,13 +67,12 @@ class Link {
 
   /** @param {Address} address */
   #open({ uri, db, serverApi }) {
-    const { collection, timeoutMS } = this.#options
+    const { collection, timeoutMS: timeoutMs, touchAfter } = this.#options
+    const touchAfterMs = touchAfter * 1000
     const settle = settler(this.#operations, this.#warn)
     try {
-      this.#sessions = new Sessions(
-        { uri, db, collection, timeoutMs: timeoutMS, serverApi },
-        settle,
-      )
+      const options = { uri, db, collection, timeoutMs, touchAfterMs, serverApi }
+      this.#sessions = new Sessions(options, settle)
     } catch (error) {
       throw connectionError(error)
     }
@@ -137,13 +136,14 @@ function settler(operations, warn) {
   /**
    * @param {number[]} tokens
    * @param {import('./operation').Outcome[]} outcomes
+   * @param {number[]} expiry
    */
-  return (tokens, outcomes) => {
+  return (tokens, outcomes, expiry) => {
     for (let index = 0; index < tokens.length; index++) {
       if (tokens[index] === 0) {
         warn(toError(/** @type {import('./operation').Failure} */ (outcomes[index])))
       } else {
-        operations.settle(tokens[index], outcomes[index])
+        operations.settle(tokens[index], outcomes[index], expiry[index])
       }
     }
   }

@@ -32,17 +32,23 @@ class Operation {
    */
   send(_sessions, _token) {}
 
-  /** @param {Outcome} outcome */
-  settle(outcome) {
+  /**
+   * @param {Outcome} outcome
+   * @param {number} [expiresAt] of a session that was found, where it is known
+   */
+  settle(outcome, expiresAt = 0) {
     if (isFailure(outcome)) {
       this.reject(toError(outcome))
     } else {
-      this.succeed(outcome)
+      this.succeed(outcome, expiresAt)
     }
   }
 
-  /** @param {any} _outcome */
-  succeed(_outcome) {
+  /**
+   * @param {any} _outcome
+   * @param {number} _expiresAt
+   */
+  succeed(_outcome, _expiresAt) {
     this.resolve(undefined)
   }
 }
@@ -50,7 +56,7 @@ class Operation {
 class Read extends Operation {
   /**
    * @param {string} id
-   * @param {(content: Content) => void} remember
+   * @param {(read: import('./reads').Read) => void} remember
    */
   constructor(id, remember) {
     super()
@@ -63,15 +69,18 @@ class Read extends Operation {
     sessions.get(token, this.id)
   }
 
-  /** @param {Content | undefined} content */
-  succeed(content) {
+  /**
+   * @param {Content | undefined} content
+   * @param {number} expiresAt
+   */
+  succeed(content, expiresAt) {
     if (content === undefined) {
       this.resolve(undefined)
       return
     }
     try {
       const data = decode(content)
-      this.remember(content)
+      this.remember({ content, expiresAt })
       this.resolve(data)
     } catch (error) {
       this.reject(error)
@@ -84,7 +93,7 @@ class Write extends Operation {
    * @param {string} id
    * @param {object} session
    * @param {Content} session.content
-   * @param {Content | undefined} session.read
+   * @param {import('./reads').Read | undefined} session.read
    * @param {number} session.lifetime in milliseconds
    * @param {unknown} session.data
    * @param {(event: string) => void} done
@@ -101,7 +110,8 @@ class Write extends Operation {
 
   /** @param {Sessions} sessions @param {number} token */
   send(sessions, token) {
-    sessions.set(token, this.id, this.content, this.read, this.lifetime)
+    const { id, content, lifetime, read } = this
+    sessions.set(token, id, content, lifetime, read?.content, read?.expiresAt)
   }
 
   /** @param {string} event */

@@ -31,16 +31,17 @@ class Operations {
 
   /**
    * @param {number} token
-   * @param {any} outcome
+   * @param {import('./operation').Outcome} outcome
+   * @param {number} [expiresAt]
    */
-  settle(token, outcome) {
+  settle(token, outcome, expiresAt) {
     const operation = this.#byToken[token]
     this.#byToken[token] = undefined
     this.#free.push(token)
     if (--this.#count === 0) {
       this.#alive.unref()
     }
-    operation?.settle(outcome)
+    operation?.settle(outcome, expiresAt)
   }
 
   close() {

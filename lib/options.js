@@ -20,6 +20,7 @@ const { formatUri } = require('./uri')
  * @property {string} collection
  * @property {number | undefined} expires in seconds
  * @property {string} name
+ * @property {number} touchAfter in seconds
  * @property {number} timeoutMS the time that an operation may take as a whole
  * @property {number} serverSelectionTimeoutMS
  */
@@ -42,12 +43,12 @@ function readOptions(options = {}) {
     throw optionsError('SessionStore takes an object of options: { connection, … }')
   }
   const given = readGiven(options)
-  const { connection, collection, expires, name, db } = { ...DEFAULTS, ...given }
+  const { connection, collection, expires, name, db, touchAfter } = { ...DEFAULTS, ...given }
   const found = readConnection(connection, { name, collection, db })
   const source = withSettings(found, given)
   source.address() // an error that can be seen now is thrown now
   const { timeoutMS, serverSelectionTimeoutMS } = settle(given, found.address())
-  return { source, collection, expires, name, timeoutMS, serverSelectionTimeoutMS }
+  return { source, collection, expires, name, touchAfter, timeoutMS, serverSelectionTimeoutMS }
 }
 
 /** @param {Record<string, unknown>} options */

@@ -1,39 +1,42 @@
 'use strict'
 
 /** @typedef {import('./values').Content} Content */
-/** @typedef {{ id: string, content: Content | undefined, next: Read | undefined }} Read */
-
 /**
- * What each request knows of its sessions, by its `ctx`: the content it read, or wrote last.
+ * What a request knows of a session: the content it read, or wrote last, and when that ends, in
+ * milliseconds since 1970 (0: not known).
+ * @typedef {{ content: Content, expiresAt: number }} Read
+ * @typedef {{ id: string, read: Read | undefined, next: Entry | undefined }} Entry
  */
+
+/** What each request knows of its sessions, by its `ctx`. */
 class Reads {
   // Nearly every request has one session, so a list is all it takes.
-  /** @type {WeakMap<object, Read>} */
+  /** @type {WeakMap<object, Entry>} */
   #byCtx = new WeakMap()
 
   /**
    * @param {unknown} ctx
    * @param {string} id
-   * @returns {Content | undefined}
+   * @returns {Read | undefined}
    */
   find(ctx, id) {
-    return isObject(ctx) ? this.#read(ctx, id)?.content : undefined
+    return isObject(ctx) ? this.#entry(ctx, id)?.read : undefined
   }
 
   /**
    * @param {unknown} ctx
    * @param {string} id
-   * @param {Content} content
+   * @param {Read} read
    */
-  remember(ctx, id, content) {
+  remember(ctx, id, read) {
     if (!isObject(ctx)) {
       return
     }
-    const known = this.#read(ctx, id)
+    const known = this.#entry(ctx, id)
     if (known) {
-      known.content = content
+      known.read = read
     } else {
-      this.#byCtx.set(ctx, { id, content, next: this.#byCtx.get(ctx) })
+      this.#byCtx.set(ctx, { id, read, next: this.#byCtx.get(ctx) })
     }
   }
 
@@ -42,9 +45,9 @@ class Reads {
    * @param {string} id
    */
   forget(ctx, id) {
-    const known = isObject(ctx) ? this.#read(ctx, id) : undefined
+    const known = isObject(ctx) ? this.#entry(ctx, id) : undefined
     if (known) {
-      known.content = undefined
+      known.read = undefined
     }
   }
 
@@ -52,12 +55,12 @@ class Reads {
    * @param {object} ctx
    * @param {string} id
    */
-  #read(ctx, id) {
-    let read = this.#byCtx.get(ctx)
-    while (read && read.id !== id) {
-      read = read.next
+  #entry(ctx, id) {
+    let entry = this.#byCtx.get(ctx)
+    while (entry && entry.id !== id) {
+      entry = entry.next
     }
-    return read
+    return entry
   }
 }
 

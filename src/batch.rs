@@ -2,26 +2,28 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use mongodb::bson::RawDocumentBuf;
+use mongodb::bson::{RawDocument, RawDocumentBuf};
 use tokio::time::Instant;
 
 use crate::codec::{self, CodecError};
 use crate::collection::{self, Collection, Dates, Update, Written};
 use crate::error::{Code, Failure};
-use crate::operation::{Action, Content, Id, Operation, Outcome};
+use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
 use crate::record::{self, Difference, MAX_RECORD_SIZE};
 
 /// Executes the operations, all of one kind, and gives each its outcome.
 pub async fn run(
     collection: &Collection,
     operations: &[Arc<Operation>],
+    touch_after: Duration,
     deadline: Instant,
 ) -> Vec<(u32, Outcome)> {
     let outcomes = match operations.first().map(|operation| &operation.action) {
         Some(Action::Get) => get(collection, operations, deadline).await,
-        Some(Action::Set { .. }) => set(collection, operations, deadline).await,
+        Some(Action::Set { .. }) => set(collection, operations, touch_after, deadline).await,
         Some(Action::Destroy) => destroy(collection, operations, deadline).await,
         None => Vec::new(),
     };
@@ -60,18 +62,25 @@ async fn get(
     outcomes
 }
 
-fn outcome_of_record(record: &mongodb::bson::RawDocument) -> Outcome {
+fn outcome_of_record(record: &RawDocument) -> Outcome {
     let Some(data) = record::session(record, record::now()) else {
         return Outcome::Missing;
     };
     match codec::to_json(data) {
-        Ok(Some(text)) => Outcome::Found(Content::Json(text)),
-        Ok(None) => Outcome::Found(Content::Bson(data.as_bytes().to_vec())),
+        Ok(Some(text)) => found(record, Content::Json(text)),
+        Ok(None) => found(record, Content::Bson(data.as_bytes().to_vec())),
         Err(_) => Outcome::Failed(Failure::new(
             Code::SessionValue,
             "the stored session is malformed",
         )),
     }
+}
+
+fn found(record: &RawDocument, content: Content) -> Outcome {
+    Outcome::Found(Read {
+        content,
+        expires_at: record::expires_at(record),
+    })
 }
 
 async fn destroy(
@@ -100,12 +109,15 @@ enum Plan {
         read: RawDocumentBuf,
         data: RawDocumentBuf,
     },
+    /// Not at all: `touchAfter` has not passed since the last write.
+    Nothing,
     Refused(Failure),
 }
 
 async fn set(
     collection: &Collection,
     operations: &[Arc<Operation>],
+    touch_after: Duration,
     deadline: Instant,
 ) -> Vec<Outcome> {
     let mut outcomes = vec![Outcome::Dropped; operations.len()];
@@ -113,7 +125,9 @@ async fn set(
     let mut meanings = Vec::with_capacity(operations.len());
     let mut swaps = Vec::new();
     for (index, operation) in operations.iter().enumerate() {
-        match plan(operation).unwrap_or_else(|refused| Plan::Refused(refused.into())) {
+        let plan = plan(operation, touch_after);
+        match plan.unwrap_or_else(|refused| Plan::Refused(refused.into())) {
+            Plan::Nothing => outcomes[index] = Outcome::Unchanged,
             Plan::Update(update, meaning) => {
                 updates.push(update);
                 meanings.push((index, meaning));
@@ -180,7 +194,7 @@ async fn mark_dropped(
     }
 }
 
-fn plan(operation: &Operation) -> Result<Plan, CodecError> {
+fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan, CodecError> {
     let Action::Set {
         data,
         read,
@@ -195,8 +209,15 @@ fn plan(operation: &Operation) -> Result<Plan, CodecError> {
         let update = collection::write_whole(id, &data, dates);
         return Ok(checked(update, Outcome::Updated));
     };
-    let read = to_bson(read)?;
+    let expires_at = read.expires_at;
+    let read = to_bson(&read.content)?;
     let difference = Difference::between(&read, &data).map_err(|_| CodecError::Malformed)?;
+    if difference.is_touch()
+        && !difference.changes_max_age()
+        && gains_less(touch_after, expires_at, dates)
+    {
+        return Ok(Plan::Nothing);
+    }
     if !difference.fits_update() {
         return Ok(Plan::Swap { read, data });
     }
@@ -206,6 +227,16 @@ fn plan(operation: &Operation) -> Result<Plan, CodecError> {
     };
     let update = collection::write_difference(id, &difference, dates);
     Ok(checked(update, meaning))
+}
+
+/// Whether a touch would move the session's end by less than this. A session that is to end
+/// earlier than before is always touched.
+fn gains_less(touch_after: Duration, expires_at: Option<i64>, dates: Dates) -> bool {
+    let Some(expires_at) = expires_at else {
+        return false;
+    };
+    let gain = dates.expires_at.timestamp_millis() - expires_at;
+    u64::try_from(gain).is_ok_and(|gain| Duration::from_millis(gain) < touch_after)
 }
 
 /// Refuses what MongoDB could not store, before anything is sent.

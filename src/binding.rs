@@ -4,6 +4,7 @@
 //! thread-safe function per store, so that the event loop is woken once for many of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -11,7 +12,7 @@ use napi_derive::napi;
 
 use crate::dispatch::{Completions, Dispatcher};
 use crate::error::Failure;
-use crate::operation::{Action, Content, Operation, Outcome};
+use crate::operation::{Action, Content, Operation, Outcome, Read};
 use crate::options::Options;
 
 /// The token of outcomes that belong to no operation: warnings.
@@ -40,8 +41,9 @@ impl From<Failure> for FailureObject {
 /// as JSON text (which starts with `{`) or as BSON bytes, or a failure.
 type Settled = Either4<Undefined, String, Buffer, FailureObject>;
 
-/// Tokens, and as many outcomes.
-type Bunch = FnArgs<(Vec<u32>, Vec<Settled>)>;
+/// Tokens, as many outcomes, and when the sessions among them end (0: not known). The last is
+/// empty where nobody asks: without `touchAfter`.
+type Bunch = FnArgs<(Vec<u32>, Vec<Settled>, Vec<f64>)>;
 
 /// Never keeps the process alive: `index.js` does, while an operation is under way.
 type Settle = ThreadsafeFunction<Bunch, (), Bunch, Status, false, true>;
@@ -49,13 +51,18 @@ type Settle = ThreadsafeFunction<Bunch, (), Bunch, Status, false, true>;
 impl From<Outcome> for Settled {
     fn from(outcome: Outcome) -> Self {
         let name = match outcome {
-            Outcome::Found(Content::Json(text)) => return Either4::B(text),
-            Outcome::Found(Content::Bson(bytes)) => return Either4::C(bytes.into()),
+            Outcome::Found(read) => {
+                return match read.content {
+                    Content::Json(text) => Either4::B(text),
+                    Content::Bson(bytes) => Either4::C(bytes.into()),
+                };
+            }
             Outcome::Missing | Outcome::Closed => return Either4::A(()),
             Outcome::Failed(failure) => return Either4::D(failure.into()),
             Outcome::Created => "create",
             Outcome::Updated => "update",
             Outcome::Touched => "touch",
+            Outcome::Unchanged => "unchanged",
             Outcome::Dropped => "dropped",
             Outcome::Destroyed => "destroy",
         };
@@ -63,15 +70,27 @@ impl From<Outcome> for Settled {
     }
 }
 
-impl Completions for Settle {
+struct ToJavaScript {
+    settle: Settle,
+    with_expiry: bool,
+}
+
+impl Completions for ToJavaScript {
     fn settled(&self, outcomes: Vec<(u32, Outcome)>) {
+        let expiry = match self.with_expiry {
+            true => outcomes
+                .iter()
+                .map(|(_, outcome)| expiry(outcome))
+                .collect(),
+            false => Vec::new(),
+        };
         let (tokens, outcomes): (Vec<_>, Vec<_>) = outcomes
             .into_iter()
             .map(|(token, outcome)| (token, Settled::from(outcome)))
             .unzip();
         // The only way to fail is that the environment is going away, and the promises with it.
-        self.call(
-            (tokens, outcomes).into(),
+        self.settle.call(
+            (tokens, outcomes, expiry).into(),
             ThreadsafeFunctionCallMode::NonBlocking,
         );
     }
@@ -81,12 +100,20 @@ impl Completions for Settle {
     }
 }
 
+fn expiry(outcome: &Outcome) -> f64 {
+    match outcome {
+        Outcome::Found(read) => read.expires_at.unwrap_or_default() as f64,
+        _ => 0.0,
+    }
+}
+
 #[napi(object, object_to_js = false)]
 pub struct SessionsOptions {
     pub uri: String,
     pub db: String,
     pub collection: String,
     pub timeout_ms: f64,
+    pub touch_after_ms: f64,
     pub server_api: Option<ServerApiObject>,
 }
 
@@ -100,6 +127,7 @@ pub struct ServerApiObject {
 impl SessionsOptions {
     fn check(self) -> std::result::Result<Options, Failure> {
         let mut options = Options::new(&self.uri, self.db, self.collection, self.timeout_ms)?;
+        options.touch_after = Duration::from_millis(self.touch_after_ms as u64);
         if let Some(api) = self.server_api {
             options.set_server_api(&api.version, api.strict, api.deprecation_errors)?;
         }
@@ -128,13 +156,17 @@ impl Sessions {
     /// connecting goes on in the background.
     #[napi(
         constructor,
-        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<undefined | string | Buffer | FailureObject>) => void"
+        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<undefined | string | Buffer | FailureObject>, expiry: Array<number>) => void"
     )]
     pub fn new(options: SessionsOptions, settle: Function<'_, Bunch, ()>) -> Result<Self> {
         let thrown = |failure: Failure| Error::from_reason(failure.message);
         let options = options.check().map_err(thrown)?;
         let settle: Settle = settle.build_threadsafe_function().weak::<true>().build()?;
-        let dispatcher = Dispatcher::start(options, Arc::new(settle)).map_err(thrown)?;
+        let completions = ToJavaScript {
+            settle,
+            with_expiry: !options.touch_after.is_zero(),
+        };
+        let dispatcher = Dispatcher::start(options, Arc::new(completions)).map_err(thrown)?;
         Ok(Sessions { dispatcher })
     }
 
@@ -143,21 +175,28 @@ impl Sessions {
         self.submit(token, &id, Action::Get);
     }
 
-    /// `read` is what the same request read or wrote before; `lifetime` is in milliseconds.
+    /// `lifetime` is in milliseconds. `read` is what the same request read or wrote before, and
+    /// `expires_at` when that ends (0: not known).
     #[napi(
-        ts_args_type = "token: number, id: string, data: string | Uint8Array, read: string | Uint8Array | undefined, lifetime: number"
+        ts_args_type = "token: number, id: string, data: string | Uint8Array, lifetime: number, read?: string | Uint8Array, expiresAt?: number"
     )]
     pub fn set(
         &self,
         token: u32,
         id: String,
         data: Encoded<'_>,
-        read: Option<Encoded<'_>>,
         lifetime: f64,
+        read: Option<Encoded<'_>>,
+        expires_at: Option<f64>,
     ) {
+        let expires_at = expires_at.filter(|date| *date != 0.0);
+        let read = read.map(|encoded| Read {
+            content: content(encoded),
+            expires_at: expires_at.map(|date| date as i64),
+        });
         let action = Action::Set {
             data: content(data),
-            read: read.map(content),
+            read,
             lifetime: lifetime as i64,
         };
         self.submit(token, &id, action);

@@ -28,6 +28,14 @@ impl Content {
     }
 }
 
+/// A session as a request read it, or wrote it last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    pub content: Content,
+    /// When it ends, in milliseconds since 1970. Unknown where another store wrote it.
+    pub expires_at: Option<i64>,
+}
+
 #[derive(Debug)]
 pub enum Action {
     Get,
@@ -35,7 +43,7 @@ pub enum Action {
         data: Content,
         /// What the same request read under this id. Then only the difference is written, and a
         /// session that is gone stays gone.
-        read: Option<Content>,
+        read: Option<Read>,
         /// Milliseconds from the write to the session's end.
         lifetime: i64,
     },
@@ -89,7 +97,7 @@ impl Operation {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// `get` found a session.
-    Found(Content),
+    Found(Read),
     /// `get` found none, or an expired one.
     Missing,
     /// `set` made a new session.
@@ -98,6 +106,8 @@ pub enum Outcome {
     Updated,
     /// `set` found nothing changed but the expiry.
     Touched,
+    /// The same, so soon after the last write that `touchAfter` leaves it at that.
+    Unchanged,
     /// `set` came after the session was destroyed, and wrote nothing.
     Dropped,
     Destroyed,

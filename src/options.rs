@@ -20,6 +20,8 @@ pub struct Options {
     /// How long an operation waits while no server can be reached.
     pub server_selection_timeout: Duration,
     pub server_api: Option<ServerApi>,
+    /// A touch that gains less than this is not written.
+    pub touch_after: Duration,
 }
 
 impl Options {
@@ -42,6 +44,7 @@ impl Options {
             collection,
             timeout,
             server_api: None,
+            touch_after: Duration::ZERO,
         })
     }
 

@@ -46,6 +46,12 @@ pub fn session(record: &RawDocument, now: DateTime) -> Option<&RawDocument> {
     }
 }
 
+/// When the session in a stored document ends, in milliseconds since 1970.
+pub fn expires_at(record: &RawDocument) -> Option<i64> {
+    let expires_at = record.get_datetime("expiresAt").ok()?;
+    Some(expires_at.timestamp_millis())
+}
+
 /// What a request changed: the top-level keys of `data` to set and to remove.
 #[derive(Debug, Default)]
 pub struct Difference<'a> {
@@ -94,6 +100,11 @@ impl<'a> Difference<'a> {
     pub fn is_touch(&self) -> bool {
         let keys = self.set.iter().map(|(key, _)| key.as_str());
         self.unset.is_empty() && keys.into_iter().all(|key| EXPIRY_KEYS.contains(&key))
+    }
+
+    /// Whether the session got another `maxAge`.
+    pub fn changes_max_age(&self) -> bool {
+        self.set.iter().any(|(key, _)| key.as_str() == "_maxAge")
     }
 
     /// Whether `$set` and `$unset` can express the difference. They cannot where a dotted path

@@ -114,6 +114,7 @@ impl Worker {
                     collection.clone(),
                     self.completions.clone(),
                     operations.clone(),
+                    self.options.touch_after,
                     deadline,
                 ));
                 self.in_flight[kind as usize] += 1;
@@ -201,9 +202,10 @@ async fn run_batch(
     collection: Arc<Collection>,
     completions: Arc<dyn Completions>,
     operations: Vec<Arc<Operation>>,
+    touch_after: Duration,
     deadline: Instant,
 ) {
-    let outcomes = batch::run(&collection, &operations, deadline).await;
+    let outcomes = batch::run(&collection, &operations, touch_after, deadline).await;
     report(&*completions, &operations, outcomes);
 }
 
