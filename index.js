@@ -57,8 +57,7 @@ class SessionStore extends EventEmitter {
     if (problem) {
       return Promise.reject(problem)
     }
-    const ctx = request?.ctx
-    return this.#link.send(new Read(id, (read) => this.#reads.remember(ctx, id, read)))
+    return this.#link.send(new Read(id, this.#reads.of(request?.ctx, id)))
   }
 
   /**
@@ -72,22 +71,11 @@ class SessionStore extends EventEmitter {
     if (problem) {
       return Promise.reject(problem)
     }
-    const ctx = request?.ctx
     try {
-      const content = encode(data)
-      const session = {
-        data,
-        content,
-        read: this.#reads.find(ctx, id),
-        lifetime: this.#lifetime(maxAge),
-      }
-      const done = (/** @type {string} */ event) => {
-        if (event !== 'dropped' && event !== 'unchanged') {
-          this.#reads.remember(ctx, id, { content, expiresAt: Date.now() + session.lifetime })
-        }
-        this.#announce(event, id)
-      }
-      return this.#link.send(new Write(id, session, done))
+      const session = { data, content: encode(data), lifetime: this.#lifetime(maxAge) }
+      const announce = (/** @type {string} */ event) => this.#announce(event, id)
+      const knowledge = this.#reads.of(request?.ctx, id)
+      return this.#link.send(new Write(id, knowledge, session, announce))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -102,7 +90,8 @@ class SessionStore extends EventEmitter {
     if (problem) {
       return Promise.reject(problem)
     }
-    this.#reads.forget(request?.ctx, id)
+    const knowledge = this.#reads.of(request?.ctx, id)
+    knowledge.learn(knowledge.call(), undefined)
     return this.#link.send(new Destroy(id, (event) => this.#announce(event, id)))
   }
 

@@ -72,7 +72,7 @@ describe('errors', () => {
       [cycle, /data\.cart\[0\]\.back/],
       [{ cart: [0, 0, 0, { tags: new Set() }] }, /data\.cart\[3\]\.tags .*Set/],
       [{ map: new WeakMap() }, /data\.map .*WeakMap/],
-      [{ user: { 'a\0b': 1 } }, /data\.user .*NUL/],
+      [{ user: { 'a\0b': 1 } }, /data\.user.* NUL/],
       [{ 'odd key': { big: 2n ** 64n } }, /data\["odd key"\]\.big/],
       [deep, /data(\.a){101} .*100/],
     ]

@@ -56,12 +56,13 @@ class Operation {
 class Read extends Operation {
   /**
    * @param {string} id
-   * @param {(read: import('./reads').Read) => void} remember
+   * @param {import('./reads').Knowledge} knowledge
    */
-  constructor(id, remember) {
+  constructor(id, knowledge) {
     super()
     this.id = id
-    this.remember = remember
+    this.knowledge = knowledge
+    this.call = knowledge.call()
   }
 
   /** @param {Sessions} sessions @param {number} token */
@@ -80,7 +81,7 @@ class Read extends Operation {
     }
     try {
       const data = decode(content)
-      this.remember({ content, expiresAt })
+      this.knowledge.learn(this.call, { content, expiresAt })
       this.resolve(data)
     } catch (error) {
       this.reject(error)
@@ -91,32 +92,48 @@ class Read extends Operation {
 class Write extends Operation {
   /**
    * @param {string} id
+   * @param {import('./reads').Knowledge} knowledge
    * @param {object} session
-   * @param {Content} session.content
-   * @param {import('./reads').Read | undefined} session.read
-   * @param {number} session.lifetime in milliseconds
    * @param {unknown} session.data
-   * @param {(event: string) => void} done
+   * @param {Content} session.content `data`, encoded
+   * @param {number} session.lifetime in milliseconds
+   * @param {(event: string) => void} announce
    */
-  constructor(id, { content, read, lifetime, data }, done) {
+  constructor(id, knowledge, { data, content, lifetime }, announce) {
     super()
     this.id = id
-    this.content = content
-    this.read = read
-    this.lifetime = lifetime
+    this.knowledge = knowledge
+    this.call = knowledge.call()
     this.data = data
-    this.done = done
+    this.content = content
+    this.lifetime = lifetime
+    this.announce = announce
+    this.read = knowledge.read
+    this.before = knowledge.writing.map(({ content }) => content)
+    knowledge.writing.push({ call: this.call, content })
   }
 
   /** @param {Sessions} sessions @param {number} token */
   send(sessions, token) {
-    const { id, content, lifetime, read } = this
-    sessions.set(token, id, content, lifetime, read?.content, read?.expiresAt)
+    const { id, content, lifetime, read, before } = this
+    if (read === undefined) {
+      sessions.set(token, id, content, lifetime)
+    } else if (before.length === 0) {
+      sessions.set(token, id, content, lifetime, read.content, read.expiresAt)
+    } else {
+      sessions.set(token, id, content, lifetime, read.content, read.expiresAt, before)
+    }
   }
 
   /** @param {string} event */
   succeed(event) {
-    this.done(event)
+    const { content, lifetime } = this
+    if (event === 'dropped' || event === 'unchanged') {
+      this.knowledge.learn(this.call, this.read)
+    } else {
+      this.knowledge.learn(this.call, { content, expiresAt: Date.now() + lifetime })
+    }
+    this.announce(event)
     this.resolve(this.data)
   }
 }
@@ -124,12 +141,12 @@ class Write extends Operation {
 class Destroy extends Operation {
   /**
    * @param {string} id
-   * @param {(event: string) => void} done
+   * @param {(event: string) => void} announce
    */
-  constructor(id, done) {
+  constructor(id, announce) {
     super()
     this.id = id
-    this.done = done
+    this.announce = announce
   }
 
   /** @param {Sessions} sessions @param {number} token */
@@ -139,7 +156,7 @@ class Destroy extends Operation {
 
   /** @param {string} event */
   succeed(event) {
-    this.done(event)
+    this.announce(event)
     this.resolve(undefined)
   }
 }

@@ -1,72 +1,80 @@
 'use strict'
 
 /** @typedef {import('./values').Content} Content */
+
 /**
- * What a request knows of a session: the content it read, or wrote last, and when that ends, in
- * milliseconds since 1970 (0: not known).
+ * A session as a request read it, or wrote it last, and when that ends: milliseconds since 1970,
+ * 0 where it is not known.
  * @typedef {{ content: Content, expiresAt: number }} Read
- * @typedef {{ id: string, read: Read | undefined, next: Entry | undefined }} Entry
  */
 
-/** What each request knows of its sessions, by its `ctx`. */
+/**
+ * What one request knows of one session. Its calls are numbered, since it need not wait for them,
+ * and what it learns from an earlier one is no news after a later one.
+ */
+class Knowledge {
+  /** @type {Read | undefined} */
+  read
+  /** What it writes or failed to write: the session may look like this, too. */
+  writing = /** @type {{ call: number, content: Content }[]} */ ([])
+  #calls = 0
+  #learned = 0
+
+  /**
+   * @param {string} id
+   * @param {Knowledge | undefined} next of the same request, about another session
+   */
+  constructor(id, next) {
+    this.id = id
+    this.next = next
+  }
+
+  call() {
+    this.#calls++
+    return this.#calls
+  }
+
+  /**
+   * @param {number} call
+   * @param {Read | undefined} read
+   */
+  learn(call, read) {
+    if (call > this.#learned) {
+      this.read = read
+      this.#learned = call
+    }
+    if (this.writing.length > 0) {
+      this.writing = this.writing.filter((written) => written.call > call)
+    }
+  }
+}
+
+/** What each request knows, by its `ctx`. */
 class Reads {
   // Nearly every request has one session, so a list is all it takes.
-  /** @type {WeakMap<object, Entry>} */
+  /** @type {WeakMap<object, Knowledge>} */
   #byCtx = new WeakMap()
 
   /**
    * @param {unknown} ctx
    * @param {string} id
-   * @returns {Read | undefined}
    */
-  find(ctx, id) {
-    return isObject(ctx) ? this.#entry(ctx, id)?.read : undefined
-  }
-
-  /**
-   * @param {unknown} ctx
-   * @param {string} id
-   * @param {Read} read
-   */
-  remember(ctx, id, read) {
-    if (!isObject(ctx)) {
-      return
+  of(ctx, id) {
+    if (typeof ctx !== 'object' || ctx === null) {
+      return new Knowledge(id, undefined)
     }
-    const known = this.#entry(ctx, id)
-    if (known) {
-      known.read = read
-    } else {
-      this.#byCtx.set(ctx, { id, read, next: this.#byCtx.get(ctx) })
+    const first = this.#byCtx.get(ctx)
+    let knowledge = first
+    while (knowledge && knowledge.id !== id) {
+      knowledge = knowledge.next
     }
-  }
-
-  /**
-   * @param {unknown} ctx
-   * @param {string} id
-   */
-  forget(ctx, id) {
-    const known = isObject(ctx) ? this.#entry(ctx, id) : undefined
-    if (known) {
-      known.read = undefined
+    if (!knowledge) {
+      knowledge = new Knowledge(id, first)
+      this.#byCtx.set(ctx, knowledge)
     }
-  }
-
-  /**
-   * @param {object} ctx
-   * @param {string} id
-   */
-  #entry(ctx, id) {
-    let entry = this.#byCtx.get(ctx)
-    while (entry && entry.id !== id) {
-      entry = entry.next
-    }
-    return entry
+    return knowledge
   }
 }
 
-/** @param {unknown} ctx @returns {ctx is object} */
-function isObject(ctx) {
-  return typeof ctx === 'object' && ctx !== null
-}
-
+exports.Knowledge = Knowledge
 exports.Reads = Reads

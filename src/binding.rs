@@ -176,9 +176,10 @@ impl Sessions {
     }
 
     /// `lifetime` is in milliseconds. `read` is what the same request read or wrote before, and
-    /// `expires_at` when that ends (0: not known).
+    /// `expires_at` when that ends (0: not known); `writing` is what it may have written since.
+    #[allow(clippy::too_many_arguments)] // by position, so that no object is walked
     #[napi(
-        ts_args_type = "token: number, id: string, data: string | Uint8Array, lifetime: number, read?: string | Uint8Array, expiresAt?: number"
+        ts_args_type = "token: number, id: string, data: string | Uint8Array, lifetime: number, read?: string | Uint8Array, expiresAt?: number, writing?: Array<string | Uint8Array>"
     )]
     pub fn set(
         &self,
@@ -188,6 +189,7 @@ impl Sessions {
         lifetime: f64,
         read: Option<Encoded<'_>>,
         expires_at: Option<f64>,
+        writing: Option<Vec<Encoded<'_>>>,
     ) {
         let expires_at = expires_at.filter(|date| *date != 0.0);
         let read = read.map(|encoded| Read {
@@ -197,6 +199,7 @@ impl Sessions {
         let action = Action::Set {
             data: content(data),
             read,
+            writing: writing.into_iter().flatten().map(content).collect(),
             lifetime: lifetime as i64,
         };
         self.submit(token, &id, action);

@@ -10,7 +10,8 @@
 //!   one batch as soon as there is room on the way.
 //! * [`batch`]: turns operations into a command's statements, and its reply into outcomes.
 //! * [`collection`]: the one module that knows MongoDB: commands, retries, errors, the index.
-//! * [`record`]: the stored document, expiry, and the difference of two sessions.
+//! * [`record`]: the stored document and its expiry.
+//! * [`difference`]: what a request changed between the session it read and the one it writes.
 //! * [`codec`]: JSON text ⇄ BSON.
 //!
 //! [`operation`], [`options`] and [`error`] are the words that these layers share.
@@ -21,6 +22,7 @@ pub mod batch;
 pub mod binding;
 pub mod codec;
 pub mod collection;
+pub mod difference;
 pub mod dispatch;
 pub mod error;
 pub mod operation;

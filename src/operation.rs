@@ -44,6 +44,9 @@ pub enum Action {
         /// What the same request read under this id. Then only the difference is written, and a
         /// session that is gone stays gone.
         read: Option<Read>,
+        /// What the same request has under way or failed to write: the session may be in any of
+        /// these states, too.
+        writing: Vec<Content>,
         /// Milliseconds from the write to the session's end.
         lifetime: i64,
     },

@@ -3,7 +3,7 @@
 use mongodb::bson::raw::{CStr, CString, cstr};
 use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
 
-use crate::record::Difference;
+use crate::difference::Difference;
 
 /// What every write of a session renews.
 #[derive(Debug, Clone, Copy)]

@@ -139,6 +139,7 @@ mod tests {
             Kind::Set => Action::Set {
                 data: Content::Json("{}".into()),
                 read: None,
+                writing: Vec::new(),
                 lifetime: 0,
             },
             Kind::Destroy => Action::Destroy,

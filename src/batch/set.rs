@@ -1,4 +1,4 @@
-//! A batch: operations of one kind on different sessions that travel as one command.
+//! The `set`s of a batch: whole sessions, differences, and what only a swap can write.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,95 +10,10 @@ use tokio::time::Instant;
 
 use crate::codec::{self, CodecError};
 use crate::collection::{self, Collection, Dates, Update, Written};
-use crate::error::{Code, Failure};
+use crate::difference::Difference;
+use crate::error::Failure;
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
-use crate::record::{self, Difference, MAX_RECORD_SIZE};
-
-/// Executes the operations, all of one kind, and gives each its outcome.
-pub async fn run(
-    collection: &Collection,
-    operations: &[Arc<Operation>],
-    touch_after: Duration,
-    deadline: Instant,
-) -> Vec<(u32, Outcome)> {
-    let outcomes = match operations.first().map(|operation| &operation.action) {
-        Some(Action::Get) => get(collection, operations, deadline).await,
-        Some(Action::Set { .. }) => set(collection, operations, touch_after, deadline).await,
-        Some(Action::Destroy) => destroy(collection, operations, deadline).await,
-        None => Vec::new(),
-    };
-    (operations.iter().map(|operation| operation.token))
-        .zip(outcomes)
-        .collect()
-}
-
-/// Several operations may ask for one session: it is read once.
-async fn get(
-    collection: &Collection,
-    operations: &[Arc<Operation>],
-    deadline: Instant,
-) -> Vec<Outcome> {
-    let mut ids: Vec<Id> = operations.iter().map(|get| get.id.clone()).collect();
-    ids.dedup();
-    let mut found = HashMap::with_capacity(ids.len());
-    let read = collection.find(&ids, deadline, |record| {
-        if let Ok(id) = record.get_str("_id") {
-            found.insert(Id::from(id), outcome_of_record(record));
-        }
-    });
-    if let Err(failure) = read.await {
-        return vec![Outcome::Failed(failure); operations.len()];
-    }
-    let mut gets = operations.iter().peekable();
-    let mut outcomes = Vec::with_capacity(operations.len());
-    while let Some(get) = gets.next() {
-        let shared = gets.peek().is_some_and(|next| next.id == get.id);
-        let outcome = match shared {
-            true => found.get(&get.id).cloned(),
-            false => found.remove(&get.id),
-        };
-        outcomes.push(outcome.unwrap_or(Outcome::Missing));
-    }
-    outcomes
-}
-
-fn outcome_of_record(record: &RawDocument) -> Outcome {
-    let Some(data) = record::session(record, record::now()) else {
-        return Outcome::Missing;
-    };
-    match codec::to_json(data) {
-        Ok(Some(text)) => found(record, Content::Json(text)),
-        Ok(None) => found(record, Content::Bson(data.as_bytes().to_vec())),
-        Err(_) => Outcome::Failed(Failure::new(
-            Code::SessionValue,
-            "the stored session is malformed",
-        )),
-    }
-}
-
-fn found(record: &RawDocument, content: Content) -> Outcome {
-    Outcome::Found(Read {
-        content,
-        expires_at: record::expires_at(record),
-    })
-}
-
-async fn destroy(
-    collection: &Collection,
-    operations: &[Arc<Operation>],
-    deadline: Instant,
-) -> Vec<Outcome> {
-    let ids: Vec<Id> = operations
-        .iter()
-        .map(|destroy| destroy.id.clone())
-        .collect();
-    let written = collection.delete(&ids, deadline).await.into_iter();
-    let outcomes = written.map(|written| match written {
-        Written::Failed(failure) => Outcome::Failed(failure),
-        _ => Outcome::Destroyed,
-    });
-    outcomes.collect()
-}
+use crate::record::{self, MAX_RECORD_SIZE};
 
 /// How a `set` gets to the server.
 enum Plan {
@@ -106,7 +21,7 @@ enum Plan {
     Update(Update, Outcome),
     /// By compare-and-swap, for what `$set` and `$unset` cannot express.
     Swap {
-        read: RawDocumentBuf,
+        states: Vec<RawDocumentBuf>,
         data: RawDocumentBuf,
     },
     /// Not at all: `touchAfter` has not passed since the last write.
@@ -114,7 +29,7 @@ enum Plan {
     Refused(Failure),
 }
 
-async fn set(
+pub async fn run(
     collection: &Collection,
     operations: &[Arc<Operation>],
     touch_after: Duration,
@@ -132,8 +47,8 @@ async fn set(
                 updates.push(update);
                 meanings.push((index, meaning));
             }
-            Plan::Swap { read, data } => swaps.push(async move {
-                let swapped = swap(collection, operation, &read, &data, deadline).await;
+            Plan::Swap { states, data } => swaps.push(async move {
+                let swapped = swap(collection, operation, &states, &data, deadline).await;
                 (index, swapped.unwrap_or_else(Outcome::Failed))
             }),
             Plan::Refused(failure) => outcomes[index] = Outcome::Failed(failure),
@@ -198,6 +113,7 @@ fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan, CodecError
     let Action::Set {
         data,
         read,
+        writing,
         lifetime,
     } = &operation.action
     else {
@@ -209,24 +125,39 @@ fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan, CodecError
         let update = collection::write_whole(id, &data, dates);
         return Ok(checked(update, Outcome::Updated));
     };
-    let expires_at = read.expires_at;
-    let read = to_bson(&read.content)?;
-    let difference = Difference::between(&read, &data).map_err(|_| CodecError::Malformed)?;
-    if difference.is_touch()
-        && !difference.changes_max_age()
-        && gains_less(touch_after, expires_at, dates)
-    {
+    let states = states(read, writing)?;
+    let mut difference = difference(&states, &data)?;
+    if difference.is_new_expiry() && gains_less(touch_after, read.expires_at, dates) {
         return Ok(Plan::Nothing);
-    }
-    if !difference.fits_update() {
-        return Ok(Plan::Swap { read, data });
     }
     let meaning = match difference.is_touch() {
         true => Outcome::Touched,
         false => Outcome::Updated,
     };
+    difference.complete_expiry(&data);
+    if !difference.fits_update() {
+        return Ok(Plan::Swap { states, data });
+    }
     let update = collection::write_difference(id, &difference, dates);
     Ok(checked(update, meaning))
+}
+
+/// What the session may look like to the request: what it read, and what it wrote since.
+fn states(read: &Read, writing: &[Content]) -> Result<Vec<RawDocumentBuf>, CodecError> {
+    let states = std::iter::once(&read.content).chain(writing);
+    states.map(to_bson).collect()
+}
+
+fn difference<'a>(
+    states: &'a [RawDocumentBuf],
+    data: &'a RawDocument,
+) -> Result<Difference<'a>, CodecError> {
+    let mut difference = Difference::default();
+    for state in states {
+        let of_state = Difference::between(state, data);
+        difference.add(of_state.map_err(|_| CodecError::Malformed)?);
+    }
+    Ok(difference)
 }
 
 /// Whether a touch would move the session's end by less than this. A session that is to end
@@ -254,7 +185,7 @@ fn checked(update: Update, meaning: Outcome) -> Plan {
 async fn swap(
     collection: &Collection,
     operation: &Operation,
-    read: &RawDocumentBuf,
+    states: &[RawDocumentBuf],
     data: &RawDocumentBuf,
     deadline: Instant,
 ) -> Result<Outcome, Failure> {
@@ -262,7 +193,8 @@ async fn swap(
         return Ok(Outcome::Dropped);
     };
     let malformed = |_| Failure::from(CodecError::Malformed);
-    let difference = Difference::between(read, data).map_err(malformed)?;
+    let mut difference = difference(states, data)?;
+    difference.complete_expiry(data);
     loop {
         let mut record = None;
         let id = std::slice::from_ref(&operation.id);
@@ -273,7 +205,7 @@ async fn swap(
             return Ok(Outcome::Dropped);
         };
         let stored = match record.get_document("data") {
-            Ok(stored) => difference.apply(stored).map_err(malformed)?,
+            Ok(stored) => difference.apply(data, stored).map_err(malformed)?,
             Err(_) => data.clone(),
         };
         if stored.as_bytes().len() > MAX_RECORD_SIZE {
@@ -302,14 +234,5 @@ fn to_bson(content: &Content) -> Result<RawDocumentBuf, CodecError> {
         Content::Bson(bytes) => {
             RawDocumentBuf::from_bytes(bytes.clone()).map_err(|_| CodecError::Malformed)
         }
-    }
-}
-
-impl From<CodecError> for Failure {
-    fn from(error: CodecError) -> Self {
-        Failure::new(
-            Code::SessionValue,
-            format!("the session cannot be stored: {error}"),
-        )
     }
 }

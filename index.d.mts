@@ -1,0 +1,15 @@
+export type {
+  DbLike,
+  DriverOptions,
+  MongoClientLike,
+  MongooseLike,
+  ReadConcernLevel,
+  ReadPreferenceMode,
+  SessionEvent,
+  SessionRequest,
+  SessionStoreConnection,
+  SessionStoreErrorCode,
+  SessionStoreOptions,
+  TagSet,
+} from './index.js'
+export { SessionStore, SessionStore as default, SessionStoreError } from './index.js'

@@ -1,0 +1,365 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: what a session holds is the application's affair
+import { EventEmitter } from 'node:events'
+
+export = SessionStore
+
+/**
+ * A store for koa-session that keeps each session as one document of a MongoDB collection:
+ *
+ * ```
+ * { _id: <session id>, data: { …the session… }, updatedAt: <last write>, expiresAt: <its end> }
+ * ```
+ *
+ * Operations on one id take effect in the order of their calls, awaited or not. Operations on
+ * different ids do not wait for each other. No operation throws: it rejects, always with a
+ * {@link SessionStore.SessionStoreError}; with `ERR_OPTIONS` if the connection was opened only after
+ * the store was made, and turns out not to be usable.
+ *
+ * A store that is idle keeps no process alive; one with an operation under way does.
+ */
+declare class SessionStore extends EventEmitter {
+  /**
+   * Connects in the background: MongoDB may be away, then or later. Does no I/O itself.
+   *
+   * @throws {SessionStore.SessionStoreError} `ERR_OPTIONS`: an option is unknown or of the wrong
+   *   type, `connection` is missing or not known, or has a setting that cannot be taken over
+   */
+  constructor(options: SessionStore.SessionStoreOptions)
+
+  /** The same as `new SessionStore(options)`. */
+  static create(options: SessionStore.SessionStoreOptions): SessionStore
+
+  /**
+   * The Mongoose model over the collection, registered as `name`; `undefined` if `connection` is
+   * not Mongoose's. A model that Mongoose had under that name before is left as it was.
+   */
+  readonly session?: any
+
+  /**
+   * Resolves to the session, or to `undefined` if it is unknown or has expired, whether or not
+   * MongoDB has removed it yet.
+   *
+   * @param id 1 to 1024 bytes
+   * @param maxAge not used: koa-session passes it
+   * @param request the store remembers what `ctx` read, for the writes of the same request
+   *
+   * Rejects with `ERR_SESSION_ID`, `ERR_SESSION_VALUE` (the stored document is malformed),
+   * `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`.
+   */
+  get(
+    id: string,
+    maxAge?: number | 'session' | null,
+    request?: SessionStore.SessionRequest,
+  ): Promise<Record<string, any> | undefined>
+
+  /**
+   * Resolves to `data` once MongoDB has acknowledged the write.
+   *
+   * If the same `ctx` read or wrote this session before, only the top-level keys that changed since
+   * are written, and a session that was destroyed meanwhile stays destroyed: `set` resolves all the
+   * same, and `dropped` is emitted. Otherwise the whole session is written, and made if need be.
+   *
+   * `undefined`, functions and symbols are left out, as in JSON. What `data` holds when `set` is
+   * called is what is stored, even if it is changed before the promise resolves.
+   *
+   * @param id 1 to 1024 bytes
+   * @param data an object, not an array
+   * @param maxAge the session's life from now on, in milliseconds. The option `expires` overrules
+   *   it. `'session'`, `null` or nothing: one day
+   * @param request `changed` and `rolling` are not used: the store compares by itself
+   *
+   * Rejects with `ERR_SESSION_ID`, `ERR_SESSION_VALUE` (naming the path of a value that cannot be
+   * stored), `ERR_SESSION_TOO_LARGE`, `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`,
+   * `ERR_CLOSED`. After `ERR_TIMEOUT` the write may or may not have taken place.
+   */
+  set<Data extends object>(
+    id: string,
+    data: Data,
+    maxAge?: number | 'session' | null,
+    request?: SessionStore.SessionRequest,
+  ): Promise<Data>
+
+  /**
+   * Resolves when the session is gone, also if there was none.
+   *
+   * @param id 1 to 1024 bytes
+   *
+   * Rejects with `ERR_SESSION_ID`, `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`,
+   * `ERR_CLOSED`.
+   */
+  destroy(id: string, request?: SessionStore.SessionRequest): Promise<void>
+
+  /**
+   * Lets all that was called before end, then disconnects. Later operations reject with
+   * `ERR_CLOSED`; `close` itself may be called again.
+   */
+  close(): Promise<void>
+
+  /**
+   * Told after MongoDB acknowledged an operation, with the session id:
+   *
+   * - `create`: `set` made a session
+   * - `update`: `set` changed a session, or wrote it whole
+   * - `touch`: `set` found nothing changed but koa-session's own expiry, and renewed it
+   * - `destroy`: `destroy` ended
+   * - `dropped`: `set` came after the session was destroyed, and wrote nothing
+   */
+  on(event: SessionStore.SessionEvent, listener: (id: string) => void): this
+  /**
+   * A problem in the background that no operation can report: the index cannot be made, another
+   * store's index ends sessions early, a host name does not resolve. Goes to `process.emitWarning`
+   * where nobody listens. The store never emits `error`.
+   */
+  on(event: 'warning', listener: (warning: SessionStore.SessionStoreError) => void): this
+
+  /** As `on`, for the next event only. */
+  once(event: SessionStore.SessionEvent, listener: (id: string) => void): this
+  /** As `on`, for the next event only. */
+  once(event: 'warning', listener: (warning: SessionStore.SessionStoreError) => void): this
+}
+
+declare namespace SessionStore {
+  // `const { SessionStore } = require('koa-session-mongo-native')`
+  export { SessionStore }
+
+  /** What every failure of the store is, thrown by the constructor or rejected with. */
+  export class SessionStoreError extends Error {
+    constructor(
+      code: SessionStoreErrorCode,
+      message: string,
+      details?: { cause?: unknown; mongoCode?: number },
+    )
+    readonly name: 'SessionStoreError'
+    /** Stable, for programs; `message` is for people and may change. */
+    code: SessionStoreErrorCode
+    /** MongoDB's own number for the error, where it gave one. */
+    mongoCode?: number
+    /** What lies beneath, such as the operating system's words about a connection. */
+    cause?: unknown
+  }
+
+  /**
+   * - `ERR_OPTIONS`: an option, the connection string or a setting of the connection cannot be used
+   * - `ERR_SESSION_ID`: the id is not a non-empty string, or longer than 1024 bytes
+   * - `ERR_SESSION_VALUE`: the session holds what cannot be stored, or what is stored is malformed
+   * - `ERR_SESSION_TOO_LARGE`: the session exceeds MongoDB's 16 MiB
+   * - `ERR_UNAVAILABLE`: no server that takes writes within `serverSelectionTimeoutMS`
+   * - `ERR_TIMEOUT`: a server is there, but did not answer within `timeoutMS`
+   * - `ERR_AUTH`: MongoDB refused the credentials, or the user lacks a privilege
+   * - `ERR_SERVER`: MongoDB answered with another error; see `mongoCode`
+   * - `ERR_CLOSED`: the store is closed
+   */
+  export type SessionStoreErrorCode =
+    | 'ERR_OPTIONS'
+    | 'ERR_SESSION_ID'
+    | 'ERR_SESSION_VALUE'
+    | 'ERR_SESSION_TOO_LARGE'
+    | 'ERR_UNAVAILABLE'
+    | 'ERR_TIMEOUT'
+    | 'ERR_AUTH'
+    | 'ERR_SERVER'
+    | 'ERR_CLOSED'
+
+  /** The events that tell of one session. */
+  export type SessionEvent = 'create' | 'update' | 'touch' | 'destroy' | 'dropped'
+
+  /** What koa-session passes beside the session; `ctx` since its version 6.1. */
+  export interface SessionRequest {
+    /** The request, as any object: writes with the `ctx` of a read are merged into the session. */
+    ctx?: unknown
+    changed?: boolean
+    rolling?: boolean
+  }
+
+  /**
+   * Options that are not listed here are refused by name. One that is `undefined` counts as not
+   * given. What the options say goes before what the connection says.
+   */
+  export interface SessionStoreOptions extends DriverOptions {
+    /** Where MongoDB is. */
+    connection: SessionStoreConnection
+    /** The collection that holds the sessions. Default: `'sessions'`. */
+    collection?: string
+    /**
+     * Seconds that a session lives after its last write. Default: koa-session's `maxAge` decides,
+     * and one day where that is `'session'`.
+     */
+    expires?: number
+    /**
+     * Seconds: a session whose content did not change gets its new expiry written at most this
+     * often. Its end may lag behind its cookie's by as much, so choose far less than its life. Until
+     * then `set` writes nothing and emits nothing. Default: 0, which writes every time.
+     */
+    touchAfter?: number
+    /**
+     * The name under which the Mongoose model is registered. Without effect if `connection` is not
+     * Mongoose's. Default: `'Session'`.
+     */
+    name?: string
+    /** The database. Default: the connection's own, or `'test'` if it names none. */
+    db?: string
+  }
+
+  /**
+   * - a connection string: `mongodb://` or `mongodb+srv://`
+   * - the `mongoose` module, a Mongoose `Connection`, or the two parts that the original takes,
+   *   `{ Mongo, Schema }`; before, during and after `mongoose.connect()`
+   * - a `MongoClient` or `Db` of the `mongodb` package (4 to 7), connected or not
+   *
+   * Of an object, address, database, credentials, TLS and write concern are taken over; the store
+   * opens connections of its own.
+   */
+  export type SessionStoreConnection =
+    | string
+    | MongooseLike
+    | { Mongo: MongooseLike; Schema?: unknown }
+    | MongoClientLike
+    | DbLike
+
+  type Callable = (...args: never[]) => unknown
+
+  /** The `mongoose` module or a Mongoose `Connection`, of any version from 6 to 9. */
+  export type MongooseLike =
+    | { connect: Callable; createConnection: Callable; model: Callable; Schema: unknown }
+    | { model: Callable; getClient: Callable; useDb: Callable; openUri: Callable }
+
+  /** A `MongoClient` of the `mongodb` package. */
+  export interface MongoClientLike {
+    db: Callable
+    connect: Callable
+    close: Callable
+    options: object
+  }
+
+  /** A `Db` of the `mongodb` package. */
+  export interface DbLike {
+    collection: Callable
+    command: Callable
+    databaseName: string
+  }
+
+  /**
+   * The parameters of a connection string, as options. The defaults are those of MongoDB's Rust
+   * driver, except for the four that say otherwise.
+   */
+  export interface DriverOptions {
+    /**
+     * Milliseconds that an operation may take as a whole, retries included; then it fails with
+     * `ERR_TIMEOUT`. Default, of the store: 10000, or the least of `socketTimeoutMS` and
+     * `waitQueueTimeoutMS` if that is less.
+     */
+    timeoutMS?: number
+    /**
+     * Milliseconds that an operation waits while no server can be reached, at most `timeoutMS`; then
+     * it fails with `ERR_UNAVAILABLE`. Default, of the store: 10000.
+     */
+    serverSelectionTimeoutMS?: number
+    /** Milliseconds for opening one connection. Default, of the store: 5000. */
+    connectTimeoutMS?: number
+    /** A limit on the operation as a whole, if it is less than 10000; `0` is none. Default: `0`. */
+    socketTimeoutMS?: number
+    /** A limit on the operation as a whole, if it is less than 10000; `0` is none. Default: `0`. */
+    waitQueueTimeoutMS?: number
+
+    /** The most connections to one server. Default: 10. */
+    maxPoolSize?: number
+    /** Connections that are kept open. Default: 0. */
+    minPoolSize?: number
+    /** Connections that may be in the opening at once. Default: 2. */
+    maxConnecting?: number
+    /** Milliseconds after which an idle connection is closed; `0` is never. Default: `0`. */
+    maxIdleTimeMS?: number
+
+    /** Shown in the server's log. Up to 128 bytes. Default: none. */
+    appName?: string
+    /** Default: `false`. */
+    directConnection?: boolean
+    /** Default: `false`. */
+    loadBalanced?: boolean
+    /** The name of the replica set. Default: whichever the hosts belong to. */
+    replicaSet?: string
+    /** Default: the `mongodb+srv://` address takes all of its hosts. */
+    srvMaxHosts?: number
+    /** Default: `'mongodb'`. */
+    srvServiceName?: string
+    /** Milliseconds between looks at a server; 500 or more. Default: 10000. */
+    heartbeatFrequencyMS?: number
+    /** Default: `'auto'`. */
+    serverMonitoringMode?: 'auto' | 'poll' | 'stream'
+    /** Milliseconds by which a server may be slower than the nearest. Default: 15. */
+    localThresholdMS?: number
+
+    /** Default: SCRAM, as the server prefers, if there is a user. */
+    authMechanism?: 'SCRAM-SHA-1' | 'SCRAM-SHA-256' | 'MONGODB-X509' | 'PLAIN' | 'MONGODB-OIDC'
+    /** For `MONGODB-OIDC`, which needs it, and nothing else. */
+    authMechanismProperties?: { ENVIRONMENT: 'k8s' } | 'ENVIRONMENT:k8s'
+    /** The database that knows the user. Default: the one in the connection string, or `'admin'`. */
+    authSource?: string
+
+    /** Default: `false`; `true` with `mongodb+srv://`. */
+    tls?: boolean
+    /** The path of a PEM file. Default: well-known authorities. */
+    tlsCAFile?: string
+    /** The path of a PEM file, not encrypted. Default: none. */
+    tlsCertificateKeyFile?: string
+    /** Default: `false`. */
+    tlsAllowInvalidCertificates?: boolean
+    /** Default: `false`. */
+    tlsInsecure?: boolean
+
+    /**
+     * Servers that must have a write before it counts: a number from 1, `'majority'`, or the name of
+     * a write concern. Default: the server's.
+     */
+    w?: number | string
+    /** Whether a write must be in the journal before it counts. Default: the server's. */
+    journal?: boolean
+    /** Milliseconds for `w`. Default: no limit but `timeoutMS`. */
+    wtimeoutMS?: number
+    /** `w`, `journal` and `wtimeoutMS` in one. */
+    writeConcern?:
+      | number
+      | string
+      | {
+          w?: number | string
+          j?: boolean
+          journal?: boolean
+          wtimeout?: number
+          wtimeoutMS?: number
+        }
+    /** Default: `true`. */
+    retryWrites?: boolean
+
+    /** A secondary may not have the last write of a session yet. Default: `'primary'`. */
+    readPreference?:
+      | ReadPreferenceMode
+      | { mode: ReadPreferenceMode; tags?: TagSet[]; maxStalenessSeconds?: number }
+    /** The servers to prefer, for a mode other than `'primary'`. Default: any. */
+    readPreferenceTags?: TagSet | TagSet[]
+    /** Default: no limit. */
+    maxStalenessSeconds?: number
+    /** Default: the server's. */
+    readConcern?: ReadConcernLevel | { level: ReadConcernLevel }
+    /** The same as `readConcern`. */
+    readConcernLevel?: ReadConcernLevel
+    /** Default: `true`. */
+    retryReads?: boolean
+
+    /** How often to try again what an overloaded server refused. Default: 2. */
+    maxAdaptiveRetries?: number
+    /** Whether to try that on another server. Default: `false`. */
+    enableOverloadRetargeting?: boolean
+  }
+
+  export type ReadPreferenceMode =
+    | 'primary'
+    | 'primaryPreferred'
+    | 'secondary'
+    | 'secondaryPreferred'
+    | 'nearest'
+
+  export type ReadConcernLevel = 'local' | 'available' | 'majority' | 'linearizable' | 'snapshot'
+
+  /** `{ dc: 'east' }` or `'dc:east'`. */
+  export type TagSet = Record<string, string> | string
+}
