@@ -1,9 +1,12 @@
 //! The difference of two sessions: what a request changed.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use mongodb::bson::raw::{CStr, RawElement, cstr};
 use mongodb::bson::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
+
+use crate::codec::MAX_DEPTH;
 
 /// The keys by which koa-session keeps the expiry inside the session: `_session` stands in the
 /// place of the other two.
@@ -17,6 +20,8 @@ pub struct Difference<'a> {
     /// Whether the keys would stand in another order than the session has them in, if MongoDB
     /// changed those that are there and appended the new ones in lexicographic order.
     reordered: bool,
+    /// Whether a key stands there more than once: MongoDB would change the first of them only.
+    repeated: bool,
 }
 
 impl<'a> Difference<'a> {
@@ -25,20 +30,20 @@ impl<'a> Difference<'a> {
         read: &'a RawDocument,
         data: &'a RawDocument,
     ) -> mongodb::bson::error::Result<Self> {
-        let before = read.iter_elements().collect::<Result<Vec<_>, _>>()?;
+        let (before, repeated_before) = elements(read)?;
+        let (after, repeated) = elements(data)?;
         let mut places = Places::new(&before);
         let mut order = Order::default();
         let mut difference = Difference::default();
         let mut kept = vec![false; before.len()];
-        for element in data.iter_elements() {
-            let element = element?;
+        for element in &after {
             let (key, value) = (element.key(), element.value()?);
             let place = places.find(key);
             if !EXPIRY_KEYS.contains(&key) {
                 order.next(key, place);
             }
             let unchanged = match place {
-                Some(place) => same(before[place].value()?, value),
+                Some(place) => same(before[place].value()?, value, 0),
                 None => false,
             };
             if let Some(place) = place {
@@ -51,23 +56,21 @@ impl<'a> Difference<'a> {
         let gone = before.iter().zip(kept).filter(|(_, kept)| !kept);
         difference.unset = gone.map(|(element, _)| element.key()).collect();
         difference.reordered = order.is_lost;
+        difference.repeated = repeated_before || repeated;
         Ok(difference)
     }
 
     /// Adds what differs from another state that the session may be in: one that the same request
     /// is still writing.
     pub fn add(&mut self, other: Difference<'a>) {
-        for (key, value) in other.set {
-            if !self.set.iter().any(|(known, _)| *known == key) {
-                self.set.push((key, value));
-            }
-        }
-        for key in other.unset {
-            if !self.unset.contains(&key) {
-                self.unset.push(key);
-            }
-        }
+        let known: HashSet<&CStr> = self.set.iter().map(|(key, _)| *key).collect();
+        let set = other.set.into_iter();
+        self.set.extend(set.filter(|(key, _)| !known.contains(key)));
+        let known: HashSet<&CStr> = self.unset.iter().copied().collect();
+        let unset = other.unset.into_iter();
+        self.unset.extend(unset.filter(|key| !known.contains(key)));
         self.reordered |= other.reordered;
+        self.repeated |= other.repeated;
     }
 
     /// Nothing changed but `_expire`.
@@ -100,10 +103,10 @@ impl<'a> Difference<'a> {
     }
 
     /// Whether `$set` and `$unset` can express the difference. They cannot where a dotted path
-    /// cannot name a key, nor where the order of the keys would be lost.
+    /// cannot name a key, nor where the order of the keys would be lost, nor where a key repeats.
     pub fn fits_update(&self) -> bool {
         let set = self.set.iter().map(|(key, _)| key);
-        !self.reordered && set.chain(&self.unset).all(|key| is_path(key.as_str()))
+        !self.reordered && !self.repeated && set.chain(&self.unset).all(|key| is_path(key.as_str()))
     }
 
     /// The session as it is stored now, with this difference applied: the keys in the order of
@@ -114,13 +117,15 @@ impl<'a> Difference<'a> {
         stored: &RawDocument,
     ) -> mongodb::bson::error::Result<RawDocumentBuf> {
         let changed: HashMap<&CStr, RawBsonRef<'_>> = self.set.iter().copied().collect();
-        let elements = stored.iter_elements().collect::<Result<Vec<_>, _>>()?;
-        let mut others: HashMap<&CStr, &RawElement<'_>> = (elements.iter())
+        let removed: HashSet<&CStr> = self.unset.iter().copied().collect();
+        let (stored, _) = elements(stored)?;
+        let (data, _) = elements(data)?;
+        let mut others: HashMap<&CStr, &RawElement<'_>> = (stored.iter())
             .map(|element| (element.key(), element))
             .collect();
         let mut merged = RawDocumentBuf::new();
-        for element in data.iter_elements() {
-            let key = element?.key();
+        for element in &data {
+            let key = element.key();
             let kept = others.remove(key);
             match (changed.get(key), kept) {
                 (Some(value), _) => merged.append(key, *value),
@@ -128,14 +133,36 @@ impl<'a> Difference<'a> {
                 (None, None) => {} // somebody else removed it
             }
         }
-        for element in &elements {
+        for element in &stored {
             let key = element.key();
-            if others.contains_key(key) && !self.unset.contains(&key) {
+            if others.contains_key(key) && !removed.contains(key) {
                 merged.append(key, element.value()?);
             }
         }
         Ok(merged)
     }
+}
+
+/// The elements of a session as JavaScript has them: of several with one key it keeps the value of
+/// the last, in the place of the first. Tells whether there are such.
+fn elements(session: &RawDocument) -> mongodb::bson::error::Result<(Vec<RawElement<'_>>, bool)> {
+    let mut elements = Vec::new();
+    let mut places = HashMap::new();
+    let mut repeated = false;
+    for element in session.iter_elements() {
+        let element = element?;
+        match places.entry(element.key()) {
+            Entry::Vacant(place) => {
+                place.insert(elements.len());
+                elements.push(element);
+            }
+            Entry::Occupied(place) => {
+                elements[*place.get()] = element;
+                repeated = true;
+            }
+        }
+    }
+    Ok((elements, repeated))
 }
 
 /// Follows the keys of a session in their order, and notices when an update would lose it.
@@ -196,39 +223,51 @@ impl<'e, 'a> Places<'e, 'a> {
 }
 
 /// Equal for JavaScript: to it a stored int64 or double that it reads as 5 is the 5 it writes
-/// back as int32.
-fn same(a: RawBsonRef<'_>, b: RawBsonRef<'_>) -> bool {
+/// back as int32. What nests too deeply for a session differs.
+fn same(a: RawBsonRef<'_>, b: RawBsonRef<'_>, depth: usize) -> bool {
     match (a, b) {
-        (RawBsonRef::Document(a), RawBsonRef::Document(b)) => same_elements(a, b),
+        (RawBsonRef::Document(a), RawBsonRef::Document(b)) => {
+            same_elements(a, b, depth + 1, |a, b| a == b)
+        }
         (RawBsonRef::Array(a), RawBsonRef::Array(b)) => {
             let documents = (as_document(a), as_document(b));
-            matches!(documents, (Ok(a), Ok(b)) if same_elements(a, b))
+            matches!(documents, (Ok(a), Ok(b)) if same_elements(a, b, depth + 1, |_, _| true))
         }
         (a, b) => match (number(a), number(b)) {
-            (Some(a), Some(b)) => a.to_bits() == b.to_bits(),
+            (Some(a), Some(b)) => a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()),
             _ => a == b,
         },
     }
 }
 
-fn same_elements(a: &RawDocument, b: &RawDocument) -> bool {
+fn same_elements(
+    a: &RawDocument,
+    b: &RawDocument,
+    depth: usize,
+    same_keys: fn(&CStr, &CStr) -> bool,
+) -> bool {
     if a.as_bytes() == b.as_bytes() {
         return true;
+    }
+    if depth > MAX_DEPTH {
+        return false;
     }
     let (mut a, mut b) = (a.iter_elements(), b.iter_elements());
     loop {
         match (a.next(), b.next()) {
             (None, None) => return true,
-            (Some(Ok(a)), Some(Ok(b))) if a.key() == b.key() => match (a.value(), b.value()) {
-                (Ok(a), Ok(b)) if same(a, b) => {}
-                _ => return false,
-            },
+            (Some(Ok(a)), Some(Ok(b))) if same_keys(a.key(), b.key()) => {
+                match (a.value(), b.value()) {
+                    (Ok(a), Ok(b)) if same(a, b, depth) => {}
+                    _ => return false,
+                }
+            }
             _ => return false,
         }
     }
 }
 
-/// An array is a document whose keys are its indices.
+/// An array is a document whose keys are its indices; what they really are does not matter.
 fn as_document(array: &RawArray) -> mongodb::bson::error::Result<&RawDocument> {
     RawDocument::from_bytes(array.as_bytes())
 }
@@ -238,7 +277,7 @@ fn number(value: RawBsonRef<'_>) -> Option<f64> {
     match value {
         RawBsonRef::Int32(number) => Some(number.into()),
         RawBsonRef::Double(number) => Some(number),
-        RawBsonRef::Int64(number) if number.unsigned_abs() < 1 << 53 => Some(number as f64),
+        RawBsonRef::Int64(number) if number.unsigned_abs() <= 1 << 53 => Some(number as f64),
         _ => None,
     }
 }
@@ -274,8 +313,10 @@ mod tests {
 
     #[test]
     fn numbers_that_javascript_cannot_tell_apart_are_the_same() {
-        let read = rawdoc! { "a": 5i64, "b": { "c": [5.0] }, "d": f64::NAN, "e": -0.0 };
-        let data = rawdoc! { "a": 5, "b": { "c": [5] }, "d": f64::NAN, "e": 0 };
+        let read =
+            rawdoc! { "a": 5i64, "b": { "c": [5.0] }, "d": f64::NAN, "f": 1i64 << 53, "e": -0.0 };
+        let data =
+            rawdoc! { "a": 5, "b": { "c": [5] }, "d": -f64::NAN, "f": 2f64.powi(53), "e": 0 };
         let difference = Difference::between(&read, &data).unwrap();
         assert_eq!(keys(&difference), (vec!["e".into()], vec![]));
     }
@@ -340,6 +381,23 @@ mod tests {
         difference.add(Difference::between(&writing, &data).unwrap());
         let set = vec!["b".to_owned(), "a".to_owned()];
         assert_eq!(keys(&difference), (set, vec!["c".into()]));
+    }
+
+    #[test]
+    fn of_a_repeated_key_the_last_counts_and_one_is_written() {
+        let mut read = rawdoc! { "a": 1, "b": 1 };
+        read.append(cstr!("a"), 2);
+        let unchanged = rawdoc! { "a": 2, "b": 1 };
+        let difference = Difference::between(&read, &unchanged).unwrap();
+        assert_eq!(keys(&difference), (vec![], vec![]));
+        let data = rawdoc! { "a": 3, "b": 1 };
+        let difference = Difference::between(&read, &data).unwrap();
+        assert_eq!(keys(&difference), (vec!["a".into()], vec![]));
+        assert!(!difference.fits_update());
+        assert_eq!(difference.apply(&data, &read).unwrap(), data);
+        let data = rawdoc! { "b": 1 };
+        let difference = Difference::between(&read, &data).unwrap();
+        assert_eq!(keys(&difference), (vec![], vec!["a".into()]));
     }
 
     #[test]

@@ -27,4 +27,6 @@ pub mod dispatch;
 pub mod error;
 pub mod operation;
 pub mod options;
+#[cfg(test)]
+mod promises;
 pub mod record;

@@ -41,6 +41,13 @@ pub fn session(record: &RawDocument, now: DateTime) -> Option<&RawDocument> {
     }
 }
 
+/// The size in bytes of the stored document.
+pub fn size(id: &str, session: &RawDocument) -> usize {
+    /// Lengths, types, keys and ends of the record and its four elements, and the two dates.
+    const AROUND: usize = 59;
+    AROUND + id.len() + session.as_bytes().len()
+}
+
 /// When the session in a stored document ends, in milliseconds since 1970.
 pub fn expires_at(record: &RawDocument) -> Option<i64> {
     let expires_at = record.get_datetime("expiresAt").ok()?;
@@ -62,6 +69,15 @@ mod tests {
         assert!(session(&rawdoc! { "_id": "x", "data": { "a": 1 } }, at(1)).is_some());
         assert!(session(&rawdoc! { "_id": "x", "data": "text" }, at(1)).is_none());
         assert!(session(&rawdoc! { "_id": "x" }, at(1)).is_none());
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_stored_document() {
+        let session = rawdoc! { "a": 1 };
+        let at = DateTime::from_millis(1);
+        let record =
+            rawdoc! { "_id": "id", "data": session.clone(), "updatedAt": at, "expiresAt": at };
+        assert_eq!(size("id", &session), record.as_bytes().len());
     }
 
     #[test]

@@ -41,15 +41,11 @@ async fn get(
 ) -> Vec<Outcome> {
     let mut ids: Vec<Id> = operations.iter().map(|get| get.id.clone()).collect();
     ids.dedup();
-    let mut found = HashMap::with_capacity(ids.len());
-    let read = collection.find(&ids, deadline, |record| {
-        if let Ok(id) = record.get_str("_id") {
-            found.insert(Id::from(id), outcome_of_record(record));
-        }
-    });
-    if let Err(failure) = read.await {
-        return vec![Outcome::Failed(failure); operations.len()];
-    }
+    let outcome = |record: &RawDocument| Some((id_of(record)?, outcome_of_record(record)));
+    let mut found: HashMap<Id, Outcome> = match collection.find(&ids, deadline, outcome).await {
+        Ok(found) => found.into_iter().flatten().collect(),
+        Err(failure) => return vec![Outcome::Failed(failure); operations.len()],
+    };
     let mut gets = operations.iter().peekable();
     let mut outcomes = Vec::with_capacity(operations.len());
     while let Some(get) = gets.next() {
@@ -61,6 +57,10 @@ async fn get(
         outcomes.push(outcome.unwrap_or(Outcome::Missing));
     }
     outcomes
+}
+
+fn id_of(record: &RawDocument) -> Option<Id> {
+    record.get_str("_id").ok().map(Id::from)
 }
 
 fn outcome_of_record(record: &RawDocument) -> Outcome {

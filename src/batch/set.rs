@@ -1,6 +1,6 @@
 //! The `set`s of a batch: whole sessions, differences, and what only a swap can write.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,17 +94,15 @@ async fn mark_dropped(
         .iter()
         .map(|index| operations[*index].id.clone())
         .collect();
-    let mut gone: HashMap<Id, usize> = ids.iter().cloned().zip(unsure.iter().copied()).collect();
-    let asked = collection.find(&ids, deadline, |record| {
-        if let Ok(id) = record.get_str("_id") {
-            gone.remove(id);
-        }
-    });
     // Without an answer the sessions that are gone are taken for written: nothing was lost that
     // was still there.
-    if asked.await.is_ok() {
-        for index in gone.into_values() {
-            outcomes[index] = Outcome::Dropped;
+    let Ok(there) = collection.find(&ids, deadline, super::id_of).await else {
+        return;
+    };
+    let there: HashSet<Id> = there.into_iter().flatten().collect();
+    for (id, index) in ids.iter().zip(unsure) {
+        if !there.contains(id) {
+            outcomes[*index] = Outcome::Dropped;
         }
     }
 }
@@ -121,9 +119,12 @@ fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan, CodecError
     };
     let (id, dates) = (&*operation.id, dates(*lifetime));
     let data = to_bson(data)?;
+    if record::size(id, &data) > MAX_RECORD_SIZE {
+        return Ok(Plan::Refused(collection::too_large()));
+    }
     let Some(read) = read else {
         let update = collection::write_whole(id, &data, dates);
-        return Ok(checked(update, Outcome::Updated));
+        return Ok(Plan::Update(update, Outcome::Updated));
     };
     let states = states(read, writing)?;
     let mut difference = difference(&states, &data)?;
@@ -139,7 +140,7 @@ fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan, CodecError
         return Ok(Plan::Swap { states, data });
     }
     let update = collection::write_difference(id, &difference, dates);
-    Ok(checked(update, meaning))
+    Ok(Plan::Update(update, meaning))
 }
 
 /// What the session may look like to the request: what it read, and what it wrote since.
@@ -170,16 +171,6 @@ fn gains_less(touch_after: Duration, expires_at: Option<i64>, dates: Dates) -> b
     u64::try_from(gain).is_ok_and(|gain| Duration::from_millis(gain) < touch_after)
 }
 
-/// Refuses what MongoDB could not store, before anything is sent.
-fn checked(update: Update, meaning: Outcome) -> Plan {
-    /// What a statement holds beside the record: the names of its parts, and the id once more.
-    const AROUND: usize = 64;
-    if update.statement.as_bytes().len() > MAX_RECORD_SIZE + AROUND {
-        return Plan::Refused(collection::too_large());
-    }
-    Plan::Update(update, meaning)
-}
-
 /// Reads the session, applies this request's changes, writes if nobody wrote in between, else
 /// again.
 async fn swap(
@@ -196,22 +187,19 @@ async fn swap(
     let mut difference = difference(states, data)?;
     difference.complete_expiry(data);
     loop {
-        let mut record = None;
         let id = std::slice::from_ref(&operation.id);
-        collection
-            .find(id, deadline, |found| record = Some(found.to_owned()))
-            .await?;
-        let Some(record) = record else {
+        let found = collection.find(id, deadline, RawDocument::to_owned).await?;
+        let Some(record) = found.first() else {
             return Ok(Outcome::Dropped);
         };
         let stored = match record.get_document("data") {
             Ok(stored) => difference.apply(data, stored).map_err(malformed)?,
             Err(_) => data.clone(),
         };
-        if stored.as_bytes().len() > MAX_RECORD_SIZE {
+        if record::size(&operation.id, &stored) > MAX_RECORD_SIZE {
             return Err(collection::too_large());
         }
-        let update = collection::write_swap(&operation.id, &record, &stored, dates(lifetime));
+        let update = collection::write_swap(&operation.id, record, &stored, dates(lifetime));
         match collection.update(&[update], deadline).await.pop() {
             Some(Written::Failed(failure)) => return Err(failure),
             Some(Written::Unsure) | None => continue,

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
@@ -10,32 +11,48 @@ use mongodb::{Client, ServerType};
 
 use crate::options::Options;
 
-/// The servers that could take a write now, as the driver's monitors see them.
+/// Whether a server is there, as the driver's monitors see it, and how far away it is.
 #[derive(Clone, Default)]
 pub struct Availability {
-    servers: Arc<Mutex<HashSet<ServerAddress>>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// The servers that could take a write now.
+    writable: HashSet<ServerAddress>,
+    round_trip: Option<Duration>,
 }
 
 impl Availability {
     pub fn is_available(&self) -> bool {
-        !self.lock().is_empty()
+        !self.lock().writable.is_empty()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<ServerAddress>> {
-        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The latest that a monitor measured.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.lock().round_trip
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn watch(&self, event: SdamEvent) {
         match event {
             SdamEvent::ServerDescriptionChanged(event) => {
+                let mut seen = self.lock();
                 if takes_writes(event.new_description.server_type()) {
-                    self.lock().insert(event.address.clone());
+                    seen.writable.insert(event.address.clone());
                 } else {
-                    self.lock().remove(&event.address);
+                    seen.writable.remove(&event.address);
                 }
             }
             SdamEvent::ServerClosed(event) => {
-                self.lock().remove(&event.address);
+                self.lock().writable.remove(&event.address);
+            }
+            SdamEvent::ServerHeartbeatSucceeded(event) => {
+                self.lock().round_trip = Some(event.duration);
             }
             _ => {}
         }

@@ -72,13 +72,13 @@ impl Collection {
         }))
     }
 
-    /// Finds the records of these ids, each at most once, and hands them over one by one.
-    pub async fn find(
+    /// Finds the records of these ids, and gives what the caller makes of each.
+    pub async fn find<T>(
         &self,
         ids: &[Id],
         deadline: Instant,
-        mut found: impl FnMut(&RawDocument),
-    ) -> Result<(), Failure> {
+        make: impl Fn(&RawDocument) -> T,
+    ) -> Result<Vec<T>, Failure> {
         let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
         let filter = match ids.as_slice() {
             [id] => doc! { "_id": id },
@@ -90,13 +90,14 @@ impl Collection {
             let read = async {
                 let find = self.records.find(filter.clone()).batch_size(batch_size);
                 let mut cursor = find.await?;
+                let mut found = Vec::with_capacity(ids.len());
                 while cursor.advance().await? {
-                    found(cursor.current());
+                    found.push(make(cursor.current()));
                 }
-                Ok(())
+                Ok(found)
             };
             match self.in_time(deadline, read).await {
-                Ok(()) => return Ok(()),
+                Ok(found) => return Ok(found),
                 Err(sorted) => attempts.again(sorted).await?,
             }
         }

@@ -17,7 +17,7 @@ pub enum Kind {
 impl Kind {
     pub const ALL: [Kind; 3] = [Kind::Get, Kind::Set, Kind::Destroy];
 
-    fn of(operation: &Operation) -> Self {
+    pub fn of(operation: &Operation) -> Self {
         match operation.action {
             Action::Get => Kind::Get,
             Action::Set { .. } => Kind::Set,

@@ -5,6 +5,7 @@
 //! for a batch to fill, and the busier a store is, the less each operation costs.
 
 mod connection;
+mod flow;
 mod lanes;
 mod worker;
 
@@ -17,6 +18,7 @@ use crate::error::{Code, Failure};
 use crate::operation::{Operation, Outcome};
 use crate::options::Options;
 
+use lanes::Kind;
 use worker::Worker;
 
 /// Where outcomes go. Called from the dispatcher's threads.
@@ -42,6 +44,9 @@ struct Inbox {
 #[derive(Default)]
 struct Queue {
     operations: Vec<Operation>,
+    /// By kind, whether an operation could be sent at once. If not, it is taken with the others
+    /// when there is room again, and waking the store's threads for it would only cost.
+    wanted: [bool; 3],
     close: Option<Close>,
 }
 
@@ -75,11 +80,13 @@ impl Dispatcher {
     }
 
     pub fn submit(&self, operation: Operation) {
+        let kind = Kind::of(&operation);
         let mut queue = self.inbox.lock();
         queue.operations.push(operation);
-        let first = queue.operations.len() == 1;
+        // The first one wakes; those that come before the worker is awake go with it.
+        let wake = std::mem::take(&mut queue.wanted[kind as usize]);
         drop(queue);
-        if first {
+        if wake {
             self.inbox.wake.notify_one();
         }
     }

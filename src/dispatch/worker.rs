@@ -8,6 +8,7 @@ use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::connection::Connection;
+use super::flow::{Flow, MOST_HELD_UP};
 use super::lanes::{Kind, Lanes};
 use super::{Close, Completions, Inbox};
 use crate::batch;
@@ -15,9 +16,6 @@ use crate::collection::{self, Availability, Collection};
 use crate::error::{Code, Failure};
 use crate::operation::{Operation, Outcome};
 use crate::options::Options;
-
-/// How many batches of each kind may be on their way at once.
-const IN_FLIGHT: usize = 4;
 
 /// How exactly deadlines are kept while something is under way.
 const TICK: Duration = Duration::from_millis(20);
@@ -34,11 +32,12 @@ pub struct Worker {
     accepted: VecDeque<Arc<Operation>>,
     batches: JoinSet<()>,
     on_the_way: HashMap<TaskId, Batch>,
-    in_flight: [usize; 3],
+    flow: Flow,
 }
 
 struct Batch {
     kind: Kind,
+    sent: Instant,
     operations: Vec<Arc<Operation>>,
 }
 
@@ -56,7 +55,7 @@ impl Worker {
             accepted: VecDeque::new(),
             batches: JoinSet::new(),
             on_the_way: HashMap::new(),
-            in_flight: [0; 3],
+            flow: Flow::default(),
         }
     }
 
@@ -70,6 +69,9 @@ impl Worker {
                 return self.close(close).await;
             }
             self.send();
+            if self.listen() {
+                continue;
+            }
             tokio::select! {
                 () = inbox.wake.notified() => {}
                 Some(ended) = self.batches.join_next_with_id() => self.end(ended),
@@ -104,7 +106,7 @@ impl Worker {
             Connection::Connecting(_) | Connection::Indexing { .. } => return,
         };
         for kind in Kind::ALL {
-            while self.in_flight[kind as usize] < IN_FLIGHT && self.lanes.has_ready(kind) {
+            while self.lanes.has_ready(kind) && self.has_room(kind) {
                 let operations = self.lanes.take(kind);
                 if operations.is_empty() {
                     break;
@@ -117,11 +119,31 @@ impl Worker {
                     self.options.touch_after,
                     deadline,
                 ));
-                self.in_flight[kind as usize] += 1;
-                self.on_the_way
-                    .insert(task.id(), Batch { kind, operations });
+                let batch = Batch {
+                    kind,
+                    sent: Instant::now(),
+                    operations,
+                };
+                self.on_the_way.insert(task.id(), batch);
             }
         }
+    }
+
+    fn has_room(&self, kind: Kind) -> bool {
+        let same_kind = self.on_the_way.values().filter(|batch| batch.kind == kind);
+        let (held_up, others): (Vec<_>, Vec<_>) =
+            same_kind.partition(|batch| self.flow.is_held_up(batch.sent.elapsed()));
+        others.len() < self.flow.limit(self.availability.round_trip())
+            && held_up.len() < MOST_HELD_UP
+    }
+
+    /// Tells the inbox which operations are worth waking up for: those that could be sent at once.
+    /// True if there are such already.
+    fn listen(&self) -> bool {
+        let mut queue = self.inbox.lock();
+        queue.wanted = Kind::ALL.map(|kind| self.has_room(kind));
+        let mut kinds = queue.operations.iter().map(Kind::of);
+        kinds.any(|kind| queue.wanted[kind as usize])
     }
 
     /// A batch may use the time of its youngest operation; older ones expire by themselves.
@@ -135,7 +157,7 @@ impl Worker {
         let Some(batch) = self.on_the_way.remove(&id) else {
             return;
         };
-        self.in_flight[batch.kind as usize] -= 1;
+        self.flow.learn(batch.sent.elapsed());
         for operation in &batch.operations {
             self.lanes.release(&operation.id);
         }
@@ -154,16 +176,11 @@ impl Worker {
             true => collection::timeout(limit),
             false => collection::unavailable(None),
         };
-        let mut expired = Vec::new();
-        while let Some(oldest) = self.accepted.front() {
-            if !oldest.is_settled() {
-                if oldest.age() < limit {
-                    break;
-                }
-                expired.push(oldest.clone());
-            }
-            self.accepted.pop_front();
-        }
+        self.accepted.retain(|operation| !operation.is_settled());
+        let in_time = self
+            .accepted
+            .partition_point(|operation| operation.age() >= limit);
+        let expired: Vec<_> = self.accepted.drain(..in_time).collect();
         self.fail(&expired, failure);
     }
 

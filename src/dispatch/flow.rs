@@ -1,0 +1,89 @@
+//! How many batches of a kind may be on their way at once.
+//!
+//! Where an answer takes as long as the work behind it, as on the same machine, more batches only
+//! make smaller ones, and each costs. Where it spends its time on the way, more batches fill that
+//! time. So the number follows from how long the shortest answers take: those to batches, and
+//! those to the driver's monitors, which involve no work.
+
+use std::time::Duration;
+
+/// An answer this much longer brings room for one batch more.
+const STEP: Duration = Duration::from_micros(400);
+
+const FEWEST: usize = 2;
+const MOST: usize = 8;
+
+/// What takes this many times as long as the shortest answers is held up for a reason of its own,
+/// and does not hold up others.
+const HELD_UP: u32 = 8;
+
+/// How many batches may be held up at once beside those that are not.
+pub const MOST_HELD_UP: usize = 4;
+
+#[derive(Debug)]
+pub struct Flow {
+    shortest: Duration,
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        Flow { shortest: STEP }
+    }
+}
+
+impl Flow {
+    /// The most batches of a kind, not counting those that are held up.
+    pub fn limit(&self, round_trip: Option<Duration>) -> usize {
+        let shortest = round_trip.map_or(self.shortest, |trip| trip.min(self.shortest));
+        let steps = shortest.as_micros() / STEP.as_micros();
+        usize::try_from(steps).map_or(MOST, |steps| (FEWEST + steps).min(MOST))
+    }
+
+    pub fn is_held_up(&self, age: Duration) -> bool {
+        age > (self.shortest * HELD_UP).max(Duration::from_millis(20))
+    }
+
+    /// Follows the shortest answers: down at once, up slowly.
+    pub fn learn(&mut self, took: Duration) {
+        self.shortest = match took.checked_sub(self.shortest) {
+            Some(longer) => self.shortest + longer / 64,
+            None => took,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(answers: &[u64]) -> Flow {
+        let mut flow = Flow::default();
+        for millis in answers.repeat(200) {
+            flow.learn(Duration::from_millis(millis));
+        }
+        flow
+    }
+
+    #[test]
+    fn the_longer_the_way_the_more_batches_are_on_it() {
+        assert_eq!(flow(&[0]).limit(None), FEWEST);
+        assert!((3..MOST).contains(&flow(&[1]).limit(None)));
+        assert_eq!(flow(&[5]).limit(None), MOST);
+    }
+
+    #[test]
+    fn work_on_the_server_is_no_distance() {
+        assert_eq!(flow(&[5]).limit(Some(Duration::ZERO)), FEWEST);
+    }
+
+    #[test]
+    fn single_long_answers_do_not_count() {
+        assert_eq!(flow(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 9]).limit(None), FEWEST);
+    }
+
+    #[test]
+    fn what_takes_far_longer_than_others_is_held_up() {
+        assert!(!flow(&[5]).is_held_up(Duration::from_millis(30)));
+        assert!(flow(&[5]).is_held_up(Duration::from_millis(50)));
+    }
+}
