@@ -1,6 +1,5 @@
 //! JSON text → BSON, in one pass and without a tree in between.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
@@ -10,17 +9,16 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::{CodecError, MAX_DEPTH};
 
-/// Converts the text of `JSON.stringify(object)`. Integers within 32 bits become int32, every
-/// other number a double. Lone surrogates become U+FFFD.
+/// Converts the text that [`to_json`](super::to_json) gave back to BSON. Integers within 32 bits
+/// become int32, every other number a double.
 pub fn from_json(text: &str) -> Result<RawDocumentBuf, CodecError> {
     if !text.starts_with('{') {
         return Err(CodecError::NotAnObject);
     }
-    let text = replace_lone_surrogates(text);
     let mut out = Vec::with_capacity(text.len() + text.len() / 4 + 16);
     // serde's errors are texts; the two that callers tell apart are noted beside them.
     let refusal = Cell::new(CodecError::Malformed);
-    let mut json = serde_json::Deserializer::from_str(&text);
+    let mut json = serde_json::Deserializer::from_str(text);
     let value = Value {
         out: &mut out,
         kind_at: None,
@@ -229,34 +227,6 @@ fn push_index(out: &mut Vec<u8>, index: usize) {
     out.push(0);
 }
 
-/// `JSON.stringify` writes a lone surrogate as an escape (`\ud800`) and a pair as the character
-/// itself, so every such escape is a lone one.
-fn replace_lone_surrogates(text: &str) -> Cow<'_, str> {
-    if !text.contains("\\ud") {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let escape = rest.as_bytes();
-        let surrogate = escape.len() >= 6
-            && escape[1..3] == *b"ud"
-            && matches!(escape[3], b'8'..=b'9' | b'a'..=b'f');
-        // A backslash never stands last in JSON text, and what follows it is one byte.
-        let length = if surrogate { 6 } else { 2.min(rest.len()) };
-        out.push_str(if surrogate {
-            "\\ufffd"
-        } else {
-            &rest[..length]
-        });
-        rest = &rest[length..];
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
-}
-
 #[cfg(test)]
 mod tests {
     use mongodb::bson::{Bson, Document, doc};
@@ -283,15 +253,6 @@ mod tests {
         let keys: Vec<_> = document(text).into_iter().map(|(key, _)| key).collect();
         assert_eq!(keys, ["z", "", "a.b", "$where", "__proto__"]);
         assert_eq!(from_json(r#"{"a\u0000b":1}"#), Err(CodecError::NulInKey));
-    }
-
-    #[test]
-    fn lone_surrogates_become_replacement_characters() {
-        let read = document(r#"{"a":"\ud800","b":"x\udfffy","c":"\\ud800","d":"é😀"}"#);
-        assert_eq!(
-            read,
-            doc! { "a": "\u{fffd}", "b": "x\u{fffd}y", "c": "\\ud800", "d": "é😀" }
-        );
     }
 
     #[test]

@@ -2,16 +2,13 @@
 
 use mongodb::bson::{RawArray, RawBsonRef, RawDocument};
 
-use super::CodecError;
-
-/// Servers refuse documents that nest deeper; more than this can only be malformed.
-const MAX_STORED_DEPTH: usize = 250;
+use super::{CodecError, MAX_DEPTH};
 
 /// The integers that a JavaScript number holds exactly.
 const SAFE_INTEGERS: std::ops::RangeInclusive<i64> = -((1 << 53) - 1)..=(1 << 53) - 1;
 
-/// Gives the JSON text of a document, or `None` if one of its values has no JSON form (a date, an
-/// ObjectId, a NaN, …): such a document crosses as its bytes.
+/// Gives the JSON text of a session, or `None` if one of its values has no JSON form (a date, an
+/// ObjectId, a NaN, …) or nests deeper than a session may: then it crosses as its bytes.
 pub fn to_json(document: &RawDocument) -> Result<Option<String>, CodecError> {
     let mut out = Vec::with_capacity(document.as_bytes().len() + 32);
     match write_document(&mut out, document, 0) {
@@ -38,10 +35,15 @@ fn write_document(out: &mut Vec<u8>, document: &RawDocument, depth: usize) -> Re
     out.push(b'{');
     for (index, element) in document.iter_elements().enumerate() {
         let element = element?;
+        let key = element.key().as_str();
+        // What the `bson` package reads as a DBRef; a session itself is none.
+        if key == "$ref" && depth > 0 {
+            return Err(Stop::NoJsonForm);
+        }
         if index > 0 {
             out.push(b',');
         }
-        write_string(out, element.key().as_str())?;
+        write_string(out, key)?;
         out.push(b':');
         write_value(out, element.value()?, depth + 1)?;
     }
@@ -62,9 +64,6 @@ fn write_array(out: &mut Vec<u8>, array: &RawArray, depth: usize) -> Result<(), 
 }
 
 fn write_value(out: &mut Vec<u8>, value: RawBsonRef<'_>, depth: usize) -> Result<(), Stop> {
-    if depth > MAX_STORED_DEPTH {
-        return Err(Stop::Malformed);
-    }
     match value {
         RawBsonRef::String(text) => write_string(out, text),
         RawBsonRef::Int32(number) => write_json(out, &number),
@@ -72,8 +71,10 @@ fn write_value(out: &mut Vec<u8>, value: RawBsonRef<'_>, depth: usize) -> Result
         RawBsonRef::Double(number) if has_json_form(number) => write_json(out, &number),
         RawBsonRef::Boolean(value) => write_json(out, &value),
         RawBsonRef::Null => write_json(out, &()),
-        RawBsonRef::Document(document) => write_document(out, document, depth),
-        RawBsonRef::Array(array) => write_array(out, array, depth),
+        RawBsonRef::Document(document) if depth <= MAX_DEPTH => {
+            write_document(out, document, depth)
+        }
+        RawBsonRef::Array(array) if depth <= MAX_DEPTH => write_array(out, array, depth),
         _ => Err(Stop::NoJsonForm),
     }
 }

@@ -17,6 +17,7 @@ const ILLEGAL_OPERATION: i32 = 20;
 const MAX_TIME_EXPIRED: i32 = 50;
 const WRITE_CONFLICT: i32 = 112;
 pub const DUPLICATE_KEY: i32 = 11000;
+const UNCONFIRMED: [i32; 3] = [64, 79, 100];
 const TOO_LARGE: [i32; 3] = [10334, 17419, 17420];
 
 /// A failure, and whether the same command may succeed when sent again.
@@ -132,10 +133,12 @@ pub fn refuses_transaction_numbers(sorted: &Sorted) -> bool {
     sorted.failure.mongo_code == Some(ILLEGAL_OPERATION)
 }
 
-/// Whether a command of many statements may have failed for the sake of one.
+/// Whether a command of many statements may have failed for the sake of one. Not where all were
+/// executed, but too few servers confirmed it.
 pub fn blames_a_statement(failure: &Failure) -> bool {
-    matches!(
+    let refused = matches!(
         failure.code,
         Code::Server | Code::SessionValue | Code::SessionTooLarge
-    )
+    );
+    refused && !(failure.mongo_code).is_some_and(|code| UNCONFIRMED.contains(&code))
 }

@@ -1,0 +1,103 @@
+//! What holds for any input whatever. The targets in `fuzz/` look for input that breaks it; the
+//! tests here try what those have kept.
+
+use mongodb::bson::RawDocument;
+
+use crate::codec::{from_json, to_json};
+use crate::difference::Difference;
+
+/// JSON text → BSON: takes JSON objects only, and what it made goes back and forth unchanged.
+pub fn from_json_holds(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else {
+        return;
+    };
+    let Ok(session) = from_json(text) else {
+        return;
+    };
+    let value: serde_json::Value = serde_json::from_str(text).expect("only JSON is taken");
+    assert!(value.is_object());
+    if let Some(text) = to_json(&session).expect("what was made is not malformed") {
+        assert_eq!(from_json(&text).as_ref(), Ok(&session));
+    }
+}
+
+/// BSON → JSON text: gives JSON, which is the same session to JavaScript.
+pub fn to_json_holds(input: &[u8]) {
+    let Ok(stored) = RawDocument::from_bytes(input) else {
+        return;
+    };
+    let Ok(Some(text)) = to_json(stored) else {
+        return;
+    };
+    let session = from_json(&text).expect("its own text is taken");
+    assert_unchanged(stored, &session);
+}
+
+/// The difference of two documents, applied to the first, gives the second.
+pub fn difference_holds(input: &[u8]) {
+    let Some((read, rest)) = split(input) else {
+        return;
+    };
+    let Some((data, rest)) = split(rest) else {
+        return;
+    };
+    let Ok(difference) = Difference::between(read, data) else {
+        return;
+    };
+    let written = difference
+        .apply(data, read)
+        .expect("what was compared can be read");
+    assert_unchanged(data, &written);
+    if difference.set.is_empty() && difference.unset.is_empty() {
+        assert!(difference.is_touch());
+    }
+    // Somebody else may have stored anything meanwhile.
+    if let Some((stored, _)) = split(rest) {
+        let _ = difference.apply(data, stored);
+    }
+}
+
+fn assert_unchanged(before: &RawDocument, after: &RawDocument) {
+    let difference = Difference::between(before, after).expect("both can be read");
+    assert!(difference.set.is_empty() && difference.unset.is_empty());
+}
+
+/// The document that the bytes start with, by its own length.
+fn split(bytes: &[u8]) -> Option<(&RawDocument, &[u8])> {
+    let length = i32::from_le_bytes(*bytes.first_chunk()?);
+    let (document, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
+    Some((RawDocument::from_bytes(document).ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn try_corpus(target: &str, promise: fn(&[u8])) {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+        let files = fs::read_dir(corpus.join(target)).expect("the corpus is kept");
+        let inputs: Vec<_> = (files)
+            .map(|file| fs::read(file.unwrap().path()).unwrap())
+            .collect();
+        assert!(!inputs.is_empty());
+        inputs.iter().for_each(|input| promise(input));
+    }
+
+    #[test]
+    fn json_text_to_bson() {
+        try_corpus("from_json", from_json_holds);
+    }
+
+    #[test]
+    fn bson_to_json_text() {
+        try_corpus("to_json", to_json_holds);
+    }
+
+    #[test]
+    fn the_difference_of_two_documents() {
+        try_corpus("difference", difference_holds);
+    }
+}
