@@ -47,7 +47,7 @@ class Link {
    */
   send(operation) {
     if (this.#sessions) {
-      operation.send(this.#sessions, this.#operations.add(operation))
+      operation.send(this.#sessions, this.#operations.add(operation, this))
     } else if (this.#problem) {
       operation.reject(this.#problem)
     } else {

@@ -9,7 +9,7 @@ const LONGEST_INTERVAL = 2 ** 31 - 1
 
 /**
  * The operations under way, each under a token that crosses to Rust and back. While there are any,
- * the process stays alive.
+ * the process stays alive, and so does what they were sent by: nobody else may hold it any more.
  */
 class Operations {
   /** @type {(Operation | undefined)[]} */
@@ -17,12 +17,18 @@ class Operations {
   /** @type {number[]} */
   #free = []
   #count = 0
+  /** @type {object | undefined} */
+  #sender
   #alive = setInterval(() => {}, LONGEST_INTERVAL).unref()
 
-  /** @param {Operation} operation */
-  add(operation) {
+  /**
+   * @param {Operation} operation
+   * @param {object} sender
+   */
+  add(operation, sender) {
     if (this.#count++ === 0) {
       this.#alive.ref()
+      this.#sender = sender
     }
     const token = this.#free.pop() ?? this.#byToken.length
     this.#byToken[token] = operation
@@ -40,6 +46,7 @@ class Operations {
     this.#free.push(token)
     if (--this.#count === 0) {
       this.#alive.unref()
+      this.#sender = undefined
     }
     operation?.settle(outcome, expiresAt)
   }
