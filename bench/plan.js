@@ -1,0 +1,71 @@
+// What is measured, and for how long: the whole of it, or the short version of --quick.
+
+/** In the order of the charts; `Map` is the limit, `ours` what this is about. */
+const STORES = ['Map', 'driver', 'koa-session-mongoose', 'connect-mongo', 'ours']
+const KB = 1024
+
+const whole = {
+  stores: STORES,
+  operations: {
+    sizes: [KB, 16 * KB],
+    operations: ['get', 'set', 'touch', 'web'],
+    atATime: [1, 16, 64, 256],
+    rounds: 9,
+    ms: 300,
+    warmUpMs: 1500,
+  },
+  networks: {
+    stores: STORES.filter((name) => name !== 'Map'),
+    roundTrips: [1, 5],
+    sizes: [KB],
+    operations: ['get', 'set', 'touch', 'web'],
+    atATime: [1, 16, 64, 256],
+    rounds: 5,
+    ms: 300,
+    warmUpMs: 1500,
+  },
+  applications: { pages: ['/read', '/change'], connections: 64, rounds: 11, ms: 1000 },
+  growth: {
+    stored: [10_000, 100_000, 1_000_000],
+    stores: ['driver', 'ours'],
+    rounds: 9,
+    ms: 500,
+    warmUpMs: 1500,
+    memoryAt: [1_000_000, 5_000_000, 10_000_000],
+  },
+  weight: { starts: 21, idleMs: 2000 },
+}
+
+const quick = {
+  stores: STORES,
+  operations: {
+    ...whole.operations,
+    sizes: [KB],
+    operations: ['get', 'set', 'web'],
+    atATime: [1, 64, 256],
+    rounds: 3,
+    ms: 100,
+    warmUpMs: 300,
+  },
+  networks: {
+    ...whole.networks,
+    stores: ['driver', 'ours'],
+    operations: ['get', 'set'],
+    atATime: [64],
+    rounds: 3,
+    ms: 150,
+    warmUpMs: 500,
+  },
+  applications: { ...whole.applications, rounds: 3, ms: 500 },
+  growth: {
+    ...whole.growth,
+    stored: [10_000, 30_000],
+    rounds: 3,
+    ms: 200,
+    warmUpMs: 500,
+    memoryAt: [],
+  },
+  weight: { starts: 5, idleMs: 500 },
+}
+
+module.exports = { plans: { whole, quick } }

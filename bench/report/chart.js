@@ -1,0 +1,114 @@
+// A bar chart as SVG: a group of bars for each case, a bar for each store. It has a background of
+// its own that follows the reader's colour scheme, so it can be read on any page.
+
+const WIDTH = 760
+const LEFT = 190
+const RIGHT = 90
+const TOP = 84
+const BAR = 15
+const GAP = 16
+
+const STYLE = `
+  text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328 }
+  .title { font-size: 16px; font-weight: 600 }
+  .soft { fill: #59636e }
+  .page { fill: #ffffff; stroke: #d1d9e0 }
+  .grid { stroke: #d1d9e0 }
+  .Map { fill: #8c959f } .driver { fill: #bf8700 } .koa-session-mongoose { fill: #cf222e }
+  .connect-mongo { fill: #8250df } .ours { fill: #0969da }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 }
+    .soft { fill: #9198a1 }
+    .page { fill: #0d1117; stroke: #3d444d }
+    .grid { stroke: #3d444d }
+    .Map { fill: #7d8590 } .driver { fill: #d29922 } .koa-session-mongoose { fill: #f85149 }
+    .connect-mongo { fill: #a371f7 } .ours { fill: #4493f8 }
+  }`
+
+/**
+ * @param {object} chart
+ * @param {string} chart.title
+ * @param {string} chart.axis what the bars show, with its unit and which way is better
+ * @param {Record<string, string>} chart.names of the bars in a group, by the class of their colour
+ * @param {{ label: string, values: Record<string, number> }[]} chart.groups
+ * @param {(value: number) => string} chart.format
+ * @param {string} [chart.note] what a reader has to know to be fair
+ * @returns {string} SVG
+ */
+function barChart({ title, axis, names, groups, format, note }) {
+  const bars = Object.keys(names)
+  const groupHeight = bars.length * BAR + GAP
+  const bottom = TOP + groups.length * groupHeight
+  const axisAt = bottom + 36
+  const height = axisAt + (note ? 32 : 10)
+  const longest = Math.max(...groups.flatMap(({ values }) => Object.values(values)))
+  const scale = scaleFor(longest)
+  const x = (value) => LEFT + (value / scale.end) * (WIDTH - LEFT - RIGHT)
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escaped(title)}">`,
+    `<style>${STYLE}\n</style>`,
+    `<rect class="page" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="6"/>`,
+    `<text class="title" x="20" y="30">${escaped(title)}</text>`,
+    ...legend(names),
+    ...scale.steps.map((step) => gridLine(x(step), bottom, step.toLocaleString('en'))),
+    `<text class="soft" x="${(LEFT + WIDTH - RIGHT) / 2}" y="${axisAt}" text-anchor="middle">${escaped(axis)}</text>`,
+    ...(note ? [`<text class="soft" x="20" y="${axisAt + 22}">${escaped(note)}</text>`] : []),
+    ...groups.flatMap((group, index) =>
+      drawGroup(group, bars, TOP + index * groupHeight, x, format),
+    ),
+    '</svg>',
+    '',
+  ].join('\n')
+}
+
+function legend(names) {
+  let x = 20
+  return Object.entries(names).flatMap(([name, text]) => {
+    const at = x
+    x += 34 + text.length * 7.2
+    return [
+      `<rect class="${name}" x="${at}" y="46" width="12" height="12" rx="2"/>`,
+      `<text x="${at + 18}" y="57">${escaped(text)}</text>`,
+    ]
+  })
+}
+
+function gridLine(x, bottom, text) {
+  return (
+    `<line class="grid" x1="${round(x)}" y1="${TOP - 8}" x2="${round(x)}" y2="${bottom}"/>` +
+    `<text class="soft" x="${round(x)}" y="${bottom + 16}" text-anchor="middle">${text}</text>`
+  )
+}
+
+function drawGroup({ label, values }, bars, top, x, format) {
+  const middle = top + (bars.length * BAR) / 2 + 4
+  return [
+    `<text x="${LEFT - 12}" y="${middle}" text-anchor="end">${escaped(label)}</text>`,
+    ...bars.flatMap((name, index) => {
+      const value = values[name]
+      if (value === undefined || Number.isNaN(value)) return []
+      const y = top + index * BAR
+      const width = Math.max(1, x(value) - LEFT)
+      return [
+        `<rect class="${name}" x="${LEFT}" y="${y}" width="${round(width)}" height="${BAR - 3}" rx="2"/>`,
+        `<text x="${round(LEFT + width + 6)}" y="${y + 10.5}">${format(value)}</text>`,
+      ]
+    }),
+  ]
+}
+
+/** Four or five steps of 1, 2 or 5 times a power of ten. */
+function scaleFor(longest) {
+  const rough = longest / 4
+  const power = 10 ** Math.floor(Math.log10(rough))
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough)
+  const count = Math.ceil(longest / step)
+  return { end: count * step, steps: Array.from({ length: count + 1 }, (_, index) => index * step) }
+}
+
+const round = (value) => Number(value.toFixed(1))
+
+const escaped = (text) =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
+
+module.exports = { barChart }

@@ -1,0 +1,70 @@
+// Writes the results of all sections measured so far: JSON, a Markdown page, and SVG charts.
+
+const fs = require('node:fs')
+const path = require('node:path')
+const { charts } = require('./charts')
+const { casesTable, memoryTable, targetsTable, weightTables } = require('./tables')
+const { targets } = require('./targets')
+
+const TITLES = {
+  applications: 'Applications: Koa 3 with koa-session 7, 64 connections',
+  operations: 'Operations',
+  networks: 'Networks: operations over a round trip',
+  growth: 'Growth: 64 at a time, 1 KB',
+  weight: 'Weight',
+}
+
+/**
+ * @param {string} folder
+ * @param {string} section
+ * @param {object} result
+ */
+function save(folder, section, result) {
+  fs.mkdirSync(folder, { recursive: true })
+  // Figures have three digits that count; more would only make the files large.
+  const short = (_, value) => (typeof value === 'number' ? Number(value.toPrecision(5)) : value)
+  fs.writeFileSync(path.join(folder, `${section}.json`), `${JSON.stringify(result, short, 1)}\n`)
+}
+
+/** @returns {string[]} the table of targets, for the terminal */
+function report(folder) {
+  const results = readResults(folder)
+  const goals = targetsTable(targets(results))
+  const page = ['# Results', '', '## Targets', '', ...goals]
+  for (const [section, result] of Object.entries(results)) {
+    page.push('', `## ${TITLES[section]}`, '', ...taken(result.circumstances), '')
+    page.push(...sectionTables(section, result))
+  }
+  fs.writeFileSync(path.join(folder, 'results.md'), `${page.join('\n')}\n`)
+  for (const [name, svg] of Object.entries(charts(results))) {
+    fs.writeFileSync(path.join(folder, name), svg)
+  }
+  return goals
+}
+
+/** In the order of the titles; only those that are there. */
+function readResults(folder) {
+  const read = (section) => {
+    const file = path.join(folder, `${section}.json`)
+    return fs.existsSync(file) ? [[section, JSON.parse(fs.readFileSync(file, 'utf8'))]] : []
+  }
+  return Object.fromEntries(Object.keys(TITLES).flatMap(read))
+}
+
+function taken({ date, commit, machine, system, load, node, server, packages }) {
+  const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`)
+  return [
+    `${date} UTC, commit ${commit}, ${machine}, ${system}, load ${load} before the run; `,
+    `Node ${node}, ${versions.join(', ')}; ${server}. `,
+    'Medians of the rounds, ± half of the distance between their quartiles.',
+  ]
+}
+
+function sectionTables(section, result) {
+  if (section === 'weight') return weightTables(result)
+  const tables = casesTable(result.rows)
+  if (!result.memory?.ours) return tables
+  return [...tables, '', 'Memory of one process:', '', ...memoryTable(result.memory)]
+}
+
+module.exports = { report, save }

@@ -1,0 +1,88 @@
+// The results as Markdown: medians, and how far the middle half of the rounds spreads around them.
+
+const { median, spread } = require('../statistics')
+const { NAMES, megabytes, number, titleOf } = require('./words')
+
+const COLUMNS = [
+  ['per second', 'perSecond'],
+  ['p50 ms', 'p50'],
+  ['p99 ms', 'p99'],
+  ['main thread µs', 'mainCpu'],
+  ['process µs', 'processCpu'],
+]
+
+/** @returns {string[]} the lines of a table */
+function table(header, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`
+  return [
+    line(header),
+    line(header.map((_, index) => (index === 0 ? '---' : '--:'))),
+    ...rows.map(line),
+  ]
+}
+
+/** A row for each store of each case. */
+function casesTable(rows) {
+  const header = ['', 'store', ...COLUMNS.map(([title]) => title), 'memory MB']
+  const cells = rows.flatMap((row) =>
+    Object.entries(row.stores).map(([name, rounds], index) => [
+      index === 0 ? titleOf(row) : '',
+      NAMES[name],
+      ...COLUMNS.map(([, figure]) => withSpread(rounds.map((round) => round[figure]))),
+      megabytes(median(rounds.map((round) => round.rss))),
+    ]),
+  )
+  return table(header, cells)
+}
+
+function withSpread(values) {
+  return `${number(median(values))} ±${(spread(values) * 100).toFixed(0)}%`
+}
+
+function memoryTable(memory) {
+  const rows = Object.entries(memory).flatMap(([name, points]) =>
+    points.map(({ operations, rss, heapUsed }) => [
+      NAMES[name],
+      operations.toLocaleString('en'),
+      megabytes(rss),
+      megabytes(heapUsed),
+    ]),
+  )
+  return table(['store', 'operations', 'memory MB', 'of it JavaScript heap MB'], rows)
+}
+
+function weightTables({ addonBytes, start, idle }) {
+  const starts = Object.entries(start).map(([name, { ms, drivers }]) => [
+    name === 'mongoose' ? 'Mongoose' : NAMES[name],
+    withSpread(ms),
+    drivers.join(', ') || 'no driver',
+  ])
+  const stores = Object.entries(idle).map(([name, { rss, threads }]) => [
+    NAMES[name],
+    megabytes(rss),
+    String(threads),
+  ])
+  return [
+    `The addon has ${(addonBytes / 1e6).toFixed(2)} MB.`,
+    '',
+    ...table(['`require` of', 'ms', 'loads'], starts),
+    '',
+    ...table(['idle store', 'memory MB', 'threads'], stores),
+  ]
+}
+
+function targetsTable(targets) {
+  const mark = { true: 'reached', false: '**not reached**', undefined: 'not measured' }
+  return table(
+    ['figure', 'against', 'target', 'measured', ''],
+    targets.map(({ figure, against, target, measured, reached }) => [
+      figure,
+      against,
+      target,
+      measured,
+      mark[String(reached)],
+    ]),
+  )
+}
+
+module.exports = { casesTable, memoryTable, table, targetsTable, weightTables }

@@ -1,0 +1,98 @@
+// npm run bench: everything but the hour-long part of growth.
+// npm run bench -- SECTION …: operations, applications, networks, growth, weight.
+// npm run bench -- --quick: a short look at everything, in under two minutes.
+
+const path = require('node:path')
+const { Problem, elapsed, fail, root } = require('../scripts/command')
+const { setUp } = require('../scripts/setup')
+const { plans } = require('./plan')
+const { installPeers } = require('./prepare')
+const { startServer } = require('./server')
+
+const RESULTS = path.join(__dirname, 'results')
+
+const sections = {
+  weight: async (bench) => require('./sections/weight').measureWeight(bench),
+  applications: async (bench) => require('./sections/applications').measureApplications(bench),
+  operations: async (bench) => require('./sections/operations').measureOperations(bench),
+  networks: async (bench) => require('./sections/networks').measureNetworks(bench),
+  growth: async (bench) => require('./sections/growth').measureGrowth(bench),
+}
+
+const log = (line) => console.log(line)
+
+async function main() {
+  const { names, quick, plan } = readArguments(process.argv.slice(2))
+  const start = performance.now()
+  await setUp({ log })
+  await installPeers(log)
+  log('Looking for a MongoDB …')
+  const server = await startServer(log)
+  const db = `koa-session-bench-${process.pid}`
+  const folder = quick ? path.join(RESULTS, 'quick') : RESULTS
+  stopOnSignal(server)
+  try {
+    log(`MongoDB: ${server.description}`)
+    await measure(names, { uri: server.uri, db, plan, log }, { server, folder, quick })
+  } finally {
+    await dropDatabase(server.uri, db).catch((error) => log(`${db} is left: ${error.message}`))
+    await server.stop()
+  }
+  const goals = require('./report').report(folder)
+  log(`\n${goals.join('\n')}`)
+  log(`\n✓ Measured in ${elapsed(start)}; tables and charts: ${path.relative(root, folder)}/`)
+}
+
+function readArguments(words) {
+  const flags = words.filter((word) => word.startsWith('--'))
+  const chosen = words.filter((word) => !word.startsWith('--'))
+  const unknown =
+    flags.find((flag) => !['--quick', '--full'].includes(flag)) ??
+    chosen.find((name) => !sections[name])
+  if (unknown) {
+    throw new Problem(
+      `'${unknown}' is neither a section nor a flag.`,
+      `npm run bench -- [--quick | --full] [${Object.keys(sections).join(' ')}]`,
+    )
+  }
+  const quick = flags.includes('--quick')
+  const plan = structuredClone(quick ? plans.quick : plans.whole)
+  // A million sessions and ten million operations take their time: only where asked for.
+  if (!quick && !flags.includes('--full') && !chosen.includes('growth')) {
+    plan.growth.stored.pop()
+    plan.growth.memoryAt = []
+  }
+  return { names: chosen.length > 0 ? chosen : Object.keys(sections), quick, plan }
+}
+
+async function measure(names, bench, { server, folder, quick }) {
+  const { circumstances } = require('./report/machine')
+  const { save } = require('./report')
+  for (const name of names) {
+    const start = performance.now()
+    log(`\n▶ ${name}`)
+    const where = circumstances(server)
+    const result = await sections[name](bench)
+    if (result) save(folder, name, { circumstances: where, quick, ...result })
+    log(`✓ ${name}: ${elapsed(start)}`)
+  }
+}
+
+async function dropDatabase(uri, db) {
+  const { MongoClient } = require('mongodb')
+  const client = await MongoClient.connect(uri)
+  await client.db(db).dropDatabase()
+  await client.close()
+}
+
+function stopOnSignal(server) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, async () => {
+      log('\nStopping …')
+      await server.stop()
+      process.exit(1)
+    })
+  }
+}
+
+main().catch(fail)
