@@ -13,7 +13,6 @@ const { EventEmitter } = require('node:events')
 const { SessionStoreError } = require('./lib/errors')
 const { Link } = require('./lib/link')
 const { Read, Write, Destroy } = require('./lib/operation')
-const { readOptions } = require('./lib/options')
 const { Reads } = require('./lib/reads')
 const { encode } = require('./lib/values')
 
@@ -33,6 +32,8 @@ class SessionStore extends EventEmitter {
   /** @param {any} options */
   constructor(options) {
     super()
+    // Not at the top: half of what the package would take to load.
+    const { readOptions } = require('./lib/options')
     const checked = readOptions(options)
     this.#expires = checked.expires
     const store = new WeakRef(this)
