@@ -109,6 +109,10 @@ class SessionStore extends EventEmitter {
     if (typeof id !== 'string' || id === '') {
       return new SessionStoreError('ERR_SESSION_ID', 'a session id has to be a non-empty string')
     }
+    if (!id.isWellFormed()) {
+      // As UTF-8 all lone surrogates are one and the same, and so would be the sessions.
+      return new SessionStoreError('ERR_SESSION_ID', 'a session id has to be well-formed Unicode')
+    }
     // A character takes at most three bytes for each of its UTF-16 units.
     if (id.length * 3 > MAX_ID_BYTES && Buffer.byteLength(id) > MAX_ID_BYTES) {
       const message = `a session id may have ${MAX_ID_BYTES} bytes; this one has more`

@@ -17,8 +17,8 @@ class Operations {
   /** @type {number[]} */
   #free = []
   #count = 0
-  /** @type {object | undefined} */
-  #sender
+  /** Never read: held, so that it is not collected. @type {object | undefined} */
+  sender
   #alive = setInterval(() => {}, LONGEST_INTERVAL).unref()
 
   /**
@@ -28,7 +28,7 @@ class Operations {
   add(operation, sender) {
     if (this.#count++ === 0) {
       this.#alive.ref()
-      this.#sender = sender
+      this.sender = sender
     }
     const token = this.#free.pop() ?? this.#byToken.length
     this.#byToken[token] = operation
@@ -46,7 +46,7 @@ class Operations {
     this.#free.push(token)
     if (--this.#count === 0) {
       this.#alive.unref()
-      this.#sender = undefined
+      this.sender = undefined
     }
     operation?.settle(outcome, expiresAt)
   }

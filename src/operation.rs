@@ -12,9 +12,9 @@ pub type Id = Arc<str>;
 /// The content of a session as it crosses between JavaScript and Rust.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// The text of `JSON.stringify`: sessions whose values all have a JSON form.
+    /// JSON text, for JavaScript to read: sessions whose values all have a JSON form.
     Json(String),
-    /// The bytes of the `bson` package: sessions with a `Date`, an `ObjectId`, a `NaN`, …
+    /// BSON bytes: what JavaScript writes, and sessions with a `Date`, an `ObjectId`, a `NaN`, …
     Bson(Vec<u8>),
 }
 

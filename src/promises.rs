@@ -100,4 +100,28 @@ mod tests {
     fn the_difference_of_two_documents() {
         try_corpus("difference", difference_holds);
     }
+    /// `{ "": { "": … } }`, so many levels, and a number innermost.
+    fn nested(levels: i32, innermost: u8) -> Vec<u8> {
+        const INNERMOST: i32 = 11;
+        const LEVEL: i32 = 7;
+        let mut bytes = Vec::new();
+        for level in (1..=levels).rev() {
+            let size = INNERMOST + level * LEVEL;
+            bytes.extend(size.to_le_bytes());
+            bytes.extend([3, 0]);
+        }
+        bytes.extend(INNERMOST.to_le_bytes());
+        bytes.extend([16, 0, innermost, 0, 0, 0]);
+        bytes.resize(bytes.len() + levels as usize + 1, 0);
+        bytes
+    }
+
+    #[test]
+    fn no_nesting_overflows_the_stack() {
+        let (one, other) = (nested(200_000, 1), nested(200_000, 2));
+        assert!(RawDocument::from_bytes(&one).is_ok());
+        to_json_holds(&one);
+        difference_holds(&[one.as_slice(), &other, &one].concat());
+        from_json_holds("{\"\":".repeat(200_000).as_bytes());
+    }
 }

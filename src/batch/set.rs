@@ -15,6 +15,9 @@ use crate::error::Failure;
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
 use crate::record::{self, MAX_RECORD_SIZE};
 
+/// The pause before a swap that somebody else was faster than is tried again.
+const SWAP_PAUSE: Duration = Duration::from_millis(2);
+
 /// How a `set` gets to the server.
 enum Plan {
     /// As a statement of the batch's one command, and what it means if that succeeds.
@@ -202,7 +205,10 @@ async fn swap(
         let update = collection::write_swap(&operation.id, record, &stored, dates(lifetime));
         match collection.update(&[update], deadline).await.pop() {
             Some(Written::Failed(failure)) => return Err(failure),
-            Some(Written::Unsure) | None => continue,
+            Some(Written::Unsure) | None if Instant::now() < deadline => {
+                tokio::time::sleep(SWAP_PAUSE).await;
+            }
+            Some(Written::Unsure) | None => return Err(collection.out_of_time()),
             Some(Written::Matched | Written::Created) => return Ok(Outcome::Updated),
         }
     }

@@ -1,4 +1,7 @@
 //! JSON text ⇄ BSON bytes, as the official `bson` package for JavaScript would have it.
+//!
+//! JavaScript parses text faster than anything else, so a session crosses to it as text where all
+//! of its values have a JSON form. The text comes back with a write, to be compared with.
 
 mod from_json;
 mod to_json;

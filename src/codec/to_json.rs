@@ -94,11 +94,12 @@ fn write_json<T: serde::Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Res
 #[cfg(test)]
 mod tests {
     use mongodb::bson::oid::ObjectId;
-    use mongodb::bson::{DateTime, RawDocumentBuf, doc};
+    use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
     use proptest::prelude::*;
 
     use super::*;
     use crate::codec::from_json;
+    use crate::difference::Difference;
 
     fn json(document: mongodb::bson::Document) -> Option<String> {
         to_json(&RawDocumentBuf::try_from(&document).unwrap()).unwrap()
@@ -126,6 +127,16 @@ mod tests {
         assert_eq!(json(doc! { "a": 9007199254740992i64 }), None);
     }
 
+    #[test]
+    fn what_the_bson_package_reads_otherwise_is_left_to_it() {
+        let reference = doc! { "$ref": "users", "$id": 1 };
+        assert_eq!(json(doc! { "a": [reference.clone()] }), None);
+        assert!(json(reference).is_some());
+        let nested = |levels| (0..levels).fold(doc! {}, |inner, _| doc! { "a": inner });
+        assert!(json(nested(MAX_DEPTH)).is_some());
+        assert_eq!(json(nested(MAX_DEPTH + 1)), None);
+    }
+
     fn any_json() -> impl Strategy<Value = serde_json::Value> {
         let leaf = prop_oneof![
             Just(serde_json::Value::Null),
@@ -146,6 +157,51 @@ mod tests {
         })
     }
 
+    fn any_session() -> impl Strategy<Value = Document> {
+        let leaf = prop_oneof![
+            6 => prop_oneof![
+                Just(Bson::Null),
+                any::<bool>().prop_map(Bson::Boolean),
+                any::<i32>().prop_map(Bson::Int32),
+                any::<String>().prop_map(Bson::String),
+                prop::num::f64::ANY.prop_map(Bson::Double),
+            ],
+            1 => prop_oneof![
+                any::<i64>().prop_map(Bson::Int64),
+                (-(1i64 << 53)..=1 << 53).prop_map(Bson::Int64),
+                any::<i64>().prop_map(|millis| Bson::DateTime(DateTime::from_millis(millis))),
+                any::<[u8; 12]>().prop_map(|bytes| Bson::ObjectId(ObjectId::from_bytes(bytes))),
+                Just(Bson::Undefined),
+            ],
+        ];
+        let value = leaf.prop_recursive(5, 48, 8, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..12).prop_map(Bson::Array),
+                entries(inner).prop_map(Bson::Document),
+            ]
+        });
+        entries(value)
+    }
+
+    fn entries(value: impl Strategy<Value = Bson>) -> impl Strategy<Value = Document> {
+        prop::collection::vec(("[^\0$]*", value), 0..8).prop_map(Document::from_iter)
+    }
+
+    fn all_have_json_form(session: &Document) -> bool {
+        session.values().all(has_json_form_all_through)
+    }
+
+    fn has_json_form_all_through(value: &Bson) -> bool {
+        match value {
+            Bson::Double(number) => has_json_form(*number),
+            Bson::Int64(number) => SAFE_INTEGERS.contains(number),
+            Bson::DateTime(_) | Bson::ObjectId(_) | Bson::Undefined => false,
+            Bson::Array(items) => items.iter().all(has_json_form_all_through),
+            Bson::Document(document) => all_have_json_form(document),
+            _ => true,
+        }
+    }
+
     proptest! {
         #[test]
         fn json_survives_the_way_to_bson_and_back(value in any_json()) {
@@ -153,6 +209,18 @@ mod tests {
             let bytes = from_json(&session.to_string()).unwrap();
             let text = to_json(&bytes).unwrap().unwrap();
             prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), session);
+        }
+
+        #[test]
+        fn bson_survives_the_way_to_json_and_back(session in any_session()) {
+            let bytes = RawDocumentBuf::try_from(&session).unwrap();
+            let text = to_json(&bytes).unwrap();
+            prop_assert_eq!(text.is_some(), all_have_json_form(&session));
+            if let Some(text) = text {
+                let back = from_json(&text).unwrap();
+                let difference = Difference::between(&bytes, &back).unwrap();
+                prop_assert!(difference.set.is_empty() && difference.unset.is_empty());
+            }
         }
     }
 }

@@ -108,12 +108,14 @@ impl Drop for Dispatcher {
     }
 }
 
-/// The threads that all stores of the process share: starting them costs more than they do.
+/// The threads that all stores of the process share: one, where JavaScript has few processors, as
+/// an operation that passes from thread to thread takes longer.
 fn runtime() -> Result<&'static Runtime, Failure> {
     static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads((processors / 4).clamp(1, 4))
             .thread_name("koa-session-mongo")
             .enable_all()
             .build()

@@ -1,0 +1,180 @@
+'use strict'
+
+// What is stored is byte for byte what the official `bson` package writes, and what is read is what
+// it reads. (Section 7 of the contract.)
+
+const assert = require('node:assert/strict')
+const { describe, it } = require('node:test')
+const { inspect } = require('node:util')
+const bson = require('bson')
+const fc = require('fast-check')
+const { encode } = require('../lib/values')
+const { useDatabase } = require('./support/database')
+const { mixedSession, officialBytes, plainSession, readAs } = require('./support/values')
+
+/** So many at a time, as a busy application does. */
+const SESSIONS = 150
+
+let store
+const database = useDatabase({
+  setUp: () => {
+    store = database.store()
+  },
+})
+
+/** The bytes of the stored sessions, by id. */
+async function storedBytes(ids, collection) {
+  const found = database.collection(collection).find({ _id: { $in: ids } }, { raw: true })
+  const contents = new Map()
+  for await (const record of found) {
+    const { _id, data } = bson.deserialize(record, { raw: true })
+    contents.set(_id, data)
+  }
+  return contents
+}
+
+/**
+ * What the official driver stores of these sessions, by id: a server may refuse a value, or store
+ * it as another.
+ */
+async function officiallyStored(ids, sessions, name = 'official') {
+  const collection = database.collection(name)
+  const inserts = sessions.map((data, index) =>
+    collection.replaceOne({ _id: ids[index] }, { data }, { upsert: true, ignoreUndefined: true }),
+  )
+  await Promise.allSettled(inserts)
+  return storedBytes(ids, name)
+}
+
+/** Equal in values, prototypes and the order of keys. */
+function assertSame(actual, expected) {
+  assert.deepStrictEqual(actual, expected)
+  const all = { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity }
+  assert.equal(inspect(actual, all), inspect(expected, all))
+}
+
+const KINDS = { plain: plainSession, mixed: mixedSession }
+
+describe('the bytes of a session', () => {
+  for (const [kind, session] of Object.entries(KINDS)) {
+    it(`are those of the official package: ${kind} sessions`, () => {
+      const sameBytes = (data) => assert.ok(officialBytes(data).equals(encode(data)))
+      fc.assert(fc.property(session, sameBytes), { numRuns: 3000 })
+    })
+  }
+})
+
+describe('sessions that travel together', { timeout: 120_000 }, () => {
+  for (const [kind, session] of Object.entries(KINDS)) {
+    it(`are stored and read as the official driver does: ${kind} sessions`, async () => {
+      const seed = Date.now()
+      const sessions = fc.sample(session, { numRuns: SESSIONS, seed })
+      const ids = sessions.map((_, index) => `${kind} ${index}`)
+      const expected = await officiallyStored(ids, sessions)
+      await Promise.allSettled(sessions.map((data, index) => store.set(ids[index], data)))
+      const stored = await storedBytes(ids)
+      assert.ok(expected.size > SESSIONS / 2)
+      assert.deepEqual([...stored.keys()].sort(), [...expected.keys()].sort())
+      const found = await Promise.all(ids.map((id) => store.get(id)))
+      for (const [index, id] of ids.entries()) {
+        const bytes = expected.get(id)
+        if (bytes) {
+          assert.ok(bytes.equals(stored.get(id)), `seed ${seed}, session ${index}`)
+          assertSame(found[index], readAs(bytes))
+        }
+      }
+    })
+
+    it(`come out of a request's changes alike: ${kind} sessions`, async () => {
+      const seed = Date.now()
+      const before = fc.sample(session, { numRuns: SESSIONS, seed })
+      const after = fc.sample(session, { numRuns: SESSIONS, seed: seed + 1 })
+      const all = before.map((_, index) => `changed ${kind} ${index}`)
+      const stored = await officiallyStored(all, before)
+      const expected = await officiallyStored(all, after, 'official, changed')
+      const ids = all.filter((id) => stored.has(id) && expected.has(id))
+      const at = (sessions, id) => sessions[all.indexOf(id)]
+      await Promise.all(ids.map((id) => store.set(id, at(before, id))))
+      const requests = ids.map(() => ({ ctx: {} }))
+      await Promise.all(ids.map((id, index) => store.get(id, 0, requests[index])))
+      await Promise.all(
+        ids.map((id, index) => store.set(id, at(after, id), 60_000, requests[index])),
+      )
+      for (const id of ids) {
+        assert.deepStrictEqual(await store.get(id), readAs(expected.get(id)), `seed ${seed}, ${id}`)
+      }
+    })
+  }
+})
+
+describe('what BSON does not tell apart', () => {
+  it('a plain object with a key _bsontype is a plain object', async () => {
+    const data = { a: { _bsontype: 'ObjectId', id: 'x' }, b: { _bsontype: 5 }, at: new Date(1) }
+    await store.set('bsontype', data)
+    assertSame(await store.get('bsontype'), data)
+    const root = { _bsontype: 'Binary', sub_type: 0, value: 1 }
+    await store.set('bsontype', root)
+    assertSame(await store.get('bsontype'), root)
+  })
+
+  it('a document that refers to another is a DBRef, beside plain values and others', async () => {
+    const data = { $ref: 'users', $id: 1, ref: { $ref: 'users', $id: 1 }, no: { $ref: 1 } }
+    for (const session of [data, { ...data, at: new Date(1) }]) {
+      await store.set('reference', session)
+      assertSame(await store.get('reference'), {
+        ...session,
+        ref: new bson.DBRef('users', 1),
+      })
+    }
+  })
+
+  it('what has a toJSON and no form in BSON is stored as that', async () => {
+    const url = new URL('https://example.org/a?b=c')
+    const data = { url, list: [url], own: { toJSON: (key) => ({ key, at: new Date(1) }) } }
+    await store.set('toJSON', data)
+    assertSame(await store.get('toJSON'), {
+      url: url.href,
+      list: [url.href],
+      own: { key: 'own', at: new Date(1) },
+    })
+  })
+
+  it('what JSON leaves out is left out', async () => {
+    const left = { a: undefined, b() {}, c: Symbol('c'), [Symbol('d')]: 1 }
+    const data = { ...left, list: [undefined, () => {}, Symbol('e'), 1], map: new Map([['a']]) }
+    await store.set('left out', data)
+    assertSame(await store.get('left out'), { list: [null, null, null, 1], map: {} })
+  })
+
+  it('boxed values, array buffers and proxies are what they hold', async () => {
+    const data = {
+      boxed: [Object(1), Object('a'), Object(true), Object(2n)],
+      buffer: new Uint8Array([1, 2]).buffer,
+      proxy: new Proxy({ a: [new Date(1)] }, {}),
+    }
+    await store.set('inside', data)
+    assertSame(await store.get('inside'), {
+      boxed: [1, 'a', true, 2],
+      buffer: Buffer.from([1, 2]),
+      proxy: { a: [new Date(1)] },
+    })
+  })
+})
+
+describe('a session that was read', () => {
+  it('shares no bytes with what its next write is compared with', async () => {
+    const request = { ctx: {} }
+    const binaries = () => ({
+      buffer: Buffer.from('ab'),
+      binary: new bson.Binary(Buffer.from('ab'), 128),
+      uuid: new bson.UUID('00000000-0000-4000-8000-000000000000'),
+    })
+    await store.set('bytes', binaries())
+    const session = await store.get('bytes', 0, request)
+    session.buffer[0] = 0x7a
+    session.binary.buffer[0] = 0x7a
+    session.uuid.buffer[15] = 0x7a
+    await store.set('bytes', session, 60_000, request)
+    assertSame(await store.get('bytes'), session)
+  })
+})
