@@ -82,10 +82,19 @@ async function testAgainstMongoDB(files) {
       '--test-concurrency=2',
       '--test-timeout=600000',
     ]
-    await succeed(['node', ...options, ...files].join(' '), { MONGODB_URI: mongodb.uri })
+    await succeed(['node', ...options, ...files].join(' '), {
+      MONGODB_URI: mongodb.uri,
+      NODE_OPTIONS: watchForSecrets(),
+    })
   } finally {
     await mongodb.stop()
   }
+}
+
+/** Every process of the tests fails if the store tells a password, an id or content. */
+function watchForSecrets() {
+  const watch = path.join(root, '__test__', 'support', 'secrets.js')
+  return `${process.env.NODE_OPTIONS ?? ''} --require ${JSON.stringify(watch)}`.trim()
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => stopped.abort())
