@@ -5,6 +5,8 @@ const { after, before, describe, test } = require('node:test')
 const { MongoClient } = require('mongodb')
 const { SessionStore } = require('..')
 const { startServer } = require('../scripts/mongodb')
+const { Loads, writesTo } = require('./support/load')
+const { MEMORY_BOUND, outage } = require('./support/outage')
 
 /** Codes by which a server says: not me, not now. */
 const PASSING = [6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]
@@ -153,4 +155,75 @@ describe('faults', () => {
       2000,
     )
   })
+})
+
+describe('faults under a load from several processes', { timeout: 300_000 }, () => {
+  const patient = { timeoutMS: 60_000, serverSelectionTimeoutMS: 60_000 }
+  const journalled = { ...patient, writeConcern: { w: 1, j: true } }
+  let server
+  let client
+  let collection
+
+  before(async () => {
+    server = await startServer()
+    client = await new MongoClient(server.uri).connect()
+    collection = client.db('test').collection('sessions')
+  })
+
+  after(async () => {
+    await client.close()
+    await server.remove()
+  })
+
+  test('a server that is killed and comes back costs no write that was acknowledged', async () => {
+    const loads = await Loads.start('killed', 2, { connection: server.uri, ...journalled })
+    for (let round = 0; round < 2; round++) {
+      await writesTo(collection, 20)
+      await server.kill()
+      await server.start()
+    }
+    await writesTo(collection, 20)
+    const { acknowledged, failures, losses } = await loads.end(collection)
+    assert.ok(acknowledged > 0)
+    assert.deepEqual(losses, [])
+    assert.deepEqual(failures, {})
+  })
+
+  test('a primary that steps down for five seconds fails no operation', async () => {
+    const loads = await Loads.start('stepped down', 2, { connection: server.uri })
+    await writesTo(collection, 20)
+    await client.db('admin').command({ replSetStepDown: 5, force: true })
+    await writesTo(collection, 20)
+    const { failures, losses } = await loads.end(collection)
+    assert.deepEqual(losses, [])
+    assert.deepEqual(failures, {})
+  })
+
+  test('a server that is gone is ERR_UNAVAILABLE, and the memory bounded', async () => {
+    const store = new SessionStore({ connection: server.uri, serverSelectionTimeoutMS: 1000 })
+    await store.set('there', { a: 1 })
+    const { codes, growth } = await outage(store, server, 4000)
+    assert.deepEqual(Object.keys(codes), ['ERR_UNAVAILABLE'])
+    assert.ok(growth < MEMORY_BOUND, `${growth} bytes`)
+    assert.deepEqual(await store.get('there'), { a: 1 })
+    await store.close()
+  })
+})
+
+test('a server that never was there leaves the memory bounded', async () => {
+  const store = new SessionStore({
+    connection: 'mongodb://127.0.0.1:1/',
+    serverSelectionTimeoutMS: 100,
+  })
+  const long = 'x'.repeat(1000)
+  const fail = async (round) => {
+    const ids = Array.from({ length: 2000 }, (_, index) => `${long} ${round} ${index}`)
+    await Promise.allSettled(ids.map((id) => store.get(id)))
+  }
+  for (let round = 0; round < 10; round++) await fail(round)
+  const { rss } = process.memoryUsage()
+  // Their ids alone are twice the bound.
+  for (let round = 10; round < 60; round++) await fail(round)
+  assert.ok(process.memoryUsage().rss - rss < 50_000_000)
+  await store.close()
 })

@@ -115,6 +115,21 @@ impl Lanes {
         if (self.lanes.get(&operation.id)).is_some_and(|lane| !lane.under_way) {
             self.settle_lane(&operation.id);
         }
+        // While nothing can be sent nobody takes the hints either.
+        let hints: usize = self.ready.iter().map(VecDeque::len).sum();
+        if hints > 2 * self.lanes.len() + MAX_OPERATIONS {
+            self.renew_hints();
+        }
+    }
+
+    fn renew_hints(&mut self) {
+        self.ready = Default::default();
+        let waiting = self.lanes.iter_mut().filter(|(_, lane)| !lane.under_way);
+        for (id, lane) in waiting {
+            if let Some(kind) = lane.next_kind() {
+                self.ready[kind as usize].push_back(id.clone());
+            }
+        }
     }
 
     /// Announces what is next in a lane, or removes the lane.
@@ -212,6 +227,20 @@ mod tests {
         lanes.release(&Id::from("a"));
         assert!(!lanes.has_ready(Kind::Set));
         assert_eq!(tokens(&lanes.take(Kind::Destroy)), [3]);
+    }
+
+    #[test]
+    fn what_expires_while_nothing_can_be_sent_leaves_nothing_behind() {
+        let mut lanes = lanes(&[("waiting", Kind::Set)]);
+        for number in 0..10 * MAX_OPERATIONS {
+            let get = operation(1, &number.to_string(), Kind::Get);
+            lanes.add(get.clone());
+            assert!(get.settle());
+            lanes.expire(&get);
+        }
+        assert!(lanes.ready[Kind::Get as usize].len() <= MAX_OPERATIONS + 2);
+        assert_eq!(tokens(&lanes.take(Kind::Set)), [0]);
+        assert!(lanes.take(Kind::Get).is_empty() && lanes.lanes.len() == 1);
     }
 
     #[test]

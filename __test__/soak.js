@@ -1,0 +1,207 @@
+'use strict'
+
+// The long form of the proofs: `npm run test:soak`. Each part prints what it did; the first that
+// finds a broken promise ends it. SOAK scales the numbers, PART runs one part alone.
+
+const assert = require('node:assert/strict')
+const { execFile } = require('node:child_process')
+const { readFileSync, readdirSync } = require('node:fs')
+const path = require('node:path')
+const { promisify } = require('node:util')
+const { MongoClient } = require('mongodb')
+const { SessionStore } = require('..')
+const { startServer } = require('../scripts/mongodb')
+const { Histories } = require('./support/histories')
+const { Loads, writesTo } = require('./support/load')
+const { MEMORY_BOUND, outage } = require('./support/outage')
+const { TcpProxy, faults } = require('./support/proxy')
+
+const SCALE = Number(process.env.SOAK ?? 1)
+const scaled = (count, least = 1) => Math.max(least, Math.round(count * SCALE))
+
+const PATIENT = { timeoutMS: 60_000, serverSelectionTimeoutMS: 60_000 }
+
+const parts = {
+  async histories({ options }) {
+    const runs = scaled(20_000, 20)
+    for (const touchAfter of [0, 3600]) {
+      const own = { ...options, touchAfter }
+      const histories = await Histories.open([own, own], [own, own])
+      await histories.check({ runs: runs / 2, sparesTouches: touchAfter > 0 })
+      await histories.close()
+      const { operations, failures } = histories
+      print({ touchAfter, histories: histories.runs, operations, failures })
+    }
+  },
+
+  async 'histories over a network that breaks'({ options, server }) {
+    const proxy = await TcpProxy.open(server.port)
+    const breaks = [faults.cutCommand, faults.cutReply, faults.loseReply()]
+    let commands = 0
+    let broken = 0
+    const strike = (exchange) => {
+      commands++
+      if (commands % 20 !== 0) return faults.none(exchange)
+      broken++
+      return breaks[broken % breaks.length](exchange)
+    }
+    proxy.inject(strike, { times: Infinity })
+    const own = { ...options, connection: proxy.uri }
+    const histories = await Histories.open([own, own], [own, own])
+    await histories.check({ runs: scaled(1000, 5) })
+    await histories.close()
+    await proxy.close()
+    const { operations, failures } = histories
+    print({ histories: histories.runs, operations, broken, failures })
+    assert.equal(failures, 0)
+  },
+
+  async 'a server that is killed'({ collection, options, server }) {
+    const concern = { writeConcern: { w: 1, j: true } }
+    const loads = await Loads.start('killed', 3, { ...options, ...PATIENT, ...concern })
+    const kills = scaled(10, 2)
+    for (let round = 0; round < kills; round++) {
+      await writesTo(collection, 200)
+      await server.kill()
+      await server.start()
+      console.log(`    killed ${round + 1} of ${kills} times`)
+    }
+    await writesTo(collection, 200)
+    report({ kills, ...(await loads.end(collection)) })
+  },
+
+  async 'a primary that steps down'({ client, collection, options }) {
+    const loads = await Loads.start('stepped down', 3, options)
+    const times = scaled(5)
+    for (let round = 0; round < times; round++) {
+      await writesTo(collection, 200)
+      await client.db('admin').command({ replSetStepDown: 5, force: true })
+    }
+    await writesTo(collection, 200)
+    report({ times, ...(await loads.end(collection)) })
+  },
+
+  async 'a server that is gone'({ options, server }) {
+    const store = new SessionStore({ ...options, serverSelectionTimeoutMS: 2000 })
+    await store.set('there', { a: 1 })
+    const { operations, codes, slowest, growth, back } = await outage(
+      store,
+      server,
+      scaled(60_000, 3000),
+    )
+    assert.deepEqual(await store.get('there'), { a: 1 })
+    await store.close()
+    print({
+      operations,
+      codes,
+      'slowest error': `${Math.round(slowest)} ms after the call`,
+      'memory grew by': megabytes(growth),
+      'service again': `${Math.round(back)} ms after the server`,
+    })
+    assert.deepEqual(Object.keys(codes), ['ERR_UNAVAILABLE'])
+    assert.ok(growth < MEMORY_BOUND)
+  },
+
+  async 'worker threads'({ options }) {
+    const settings = { options, rounds: scaled(50, 5), operations: 50 }
+    const file = path.join(__dirname, 'support', 'workers.js')
+    const args = ['--expose-gc', file, JSON.stringify(settings)]
+    const { stdout } = await promisify(execFile)(process.execPath, args)
+    const figures = JSON.parse(stdout)
+    const [early, late] = [figures[Math.floor(figures.length / 4)], figures.at(-1)]
+    print({ workers: figures.length * 4, early, late })
+    assert.ok(late.threads - early.threads < 8)
+    assert.ok(late.files - early.files < 8)
+  },
+
+  async 'a day in one process'({ options }) {
+    const store = new SessionStore(options)
+    const total = scaled(10_000_000, 20_000)
+    const figures = []
+    let operations = 0
+    let losses = 0
+    const visit = async (number) => {
+      const id = `day ${number % 5000}`
+      const request = { ctx: {} }
+      const session = (await store.get(id, undefined, request)) ?? { visits: 0, id }
+      if (session.id !== id) losses++
+      await store.set(id, { ...session, visits: session.visits + 1 }, undefined, request)
+      if (number % 50 === 0) await store.destroy(id)
+      operations += number % 50 === 0 ? 3 : 2
+    }
+    const visitors = Array.from({ length: 200 }, async (_, visitor) => {
+      for (let number = visitor; operations < total; number += 200) await visit(number)
+    })
+    const watch = setInterval(() => figures.push(look(operations)), Math.max(2000, 30_000 * SCALE))
+    figures.push(look(0))
+    await Promise.all(visitors)
+    clearInterval(watch)
+    figures.push(look(operations))
+    await store.close()
+    print({ operations, losses })
+    assert.equal(losses, 0)
+    const early = figures[Math.floor(figures.length / 4)]
+    const late = figures.at(-1)
+    for (const what of ['threads', 'files', 'handles'])
+      assert.ok(late[what] - early[what] < 12, what)
+    assert.ok(late.memory - early.memory < MEMORY_BOUND, 'memory')
+  },
+}
+
+/** What this process is made of now; printed as well. */
+function look(operations) {
+  global.gc()
+  const figures = {
+    memory: process.memoryUsage().rss,
+    threads: Number(readFileSync('/proc/self/status', 'utf8').match(/^Threads:\s+(\d+)/m)[1]),
+    files: readdirSync('/proc/self/fd').length,
+    handles: process._getActiveHandles().length,
+  }
+  const { memory, ...rest } = figures
+  print({ operations, memory: megabytes(memory), ...rest })
+  return figures
+}
+
+function report({ losses, failures, ...done }) {
+  print({ ...done, losses: losses.length, failures })
+  assert.deepEqual(losses, [])
+  assert.deepEqual(failures, {})
+}
+
+function print(figures) {
+  const words = Object.entries(figures).map(([name, value]) => `${name}: ${inWords(value)}`)
+  console.log(`    ${words.join(', ')}`)
+}
+
+function inWords(value) {
+  if (typeof value === 'number') return value.toLocaleString('en')
+  return typeof value === 'object' ? JSON.stringify(value) : value
+}
+
+function megabytes(bytes) {
+  return `${Math.round(bytes / 1e6)} MB`
+}
+
+async function main() {
+  for (const [name, part] of Object.entries(parts)) {
+    if (process.env.PART && process.env.PART !== name) continue
+    const server = await startServer()
+    const client = await new MongoClient(server.uri).connect()
+    const options = { connection: server.uri, db: 'soak' }
+    const collection = client.db('soak').collection('sessions')
+    console.log(`\n▶ ${name} (${server.kind})`)
+    const start = performance.now()
+    try {
+      await part({ server, client, collection, options })
+    } finally {
+      await client.close()
+      await server.remove()
+    }
+    console.log(`✓ ${name}: ${Math.round((performance.now() - start) / 1000)} s`)
+  }
+}
+
+main().catch((error) => {
+  console.error(error)
+  process.exitCode = 1
+})

@@ -1,0 +1,5 @@
+'use strict'
+
+const { runCallers } = require('../history-caller')
+
+module.exports = ({ stores }, plan) => runCallers(stores, plan)
