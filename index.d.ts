@@ -140,7 +140,7 @@ declare namespace SessionStore {
 
   /**
    * - `ERR_OPTIONS`: an option, the connection string or a setting of the connection cannot be used
-   * - `ERR_SESSION_ID`: the id is not a non-empty string, or longer than 1024 bytes
+   * - `ERR_SESSION_ID`: the id is not a non-empty string of well-formed Unicode, or longer than 1024 bytes
    * - `ERR_SESSION_VALUE`: the session holds what cannot be stored, or what is stored is malformed
    * - `ERR_SESSION_TOO_LARGE`: the session exceeds MongoDB's 16 MiB
    * - `ERR_UNAVAILABLE`: no server that takes writes within `serverSelectionTimeoutMS`
