@@ -9,7 +9,7 @@ mod failure;
 mod statement;
 mod write;
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -34,6 +34,9 @@ pub use write::Written;
 /// The pause before a command is sent again; it doubles up to `MAX_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const MAX_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long `close` waits for the driver.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 pub struct Collection {
     client: Client,
@@ -128,10 +131,12 @@ impl Collection {
         Ok(None)
     }
 
-    /// Disconnects. Nothing may be under way.
+    /// Disconnects. Nothing may be under way. The driver waits for connections that it is still
+    /// opening, and so for servers that never answer; those end by themselves.
     pub async fn close(&self) {
         self.take_sessions();
-        self.client.clone().shutdown().immediate(true).await;
+        let shutdown = self.client.clone().shutdown().immediate(true);
+        let _ = tokio::time::timeout(CLOSE_PATIENCE, shutdown.into_future()).await;
     }
 
     /// What an operation fails with that got no answer in its time.
