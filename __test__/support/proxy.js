@@ -72,6 +72,13 @@ class TcpProxy {
     return this.inject(faults.silence, { commands: null, times: Infinity })
   }
 
+  /** The same for connections that are opened from now on. */
+  muteNew() {
+    const known = new Set(this.#sockets)
+    const fault = (exchange) => (exchange.isOf(known) ? faults.none : faults.silence)(exchange)
+    return this.inject(fault, { commands: null, times: Infinity })
+  }
+
   /** Breaks every connection. */
   reset() {
     for (const socket of this.#sockets) socket.resetAndDestroy()
@@ -133,6 +140,10 @@ class Exchange {
     this.#message = message
     this.#replies = replies
     this.#hangUp = hangUp
+  }
+
+  isOf(sockets) {
+    return sockets.has(this.#client)
   }
 
   /** Of the command, in bytes. */

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::RawDocument;
-use tokio::time::Instant;
 
 use crate::codec::{self, CodecError};
-use crate::collection::{Collection, Written};
+use crate::collection::{Collection, Trip, Written};
 use crate::error::{Code, Failure};
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
 use crate::record;
@@ -20,12 +19,12 @@ pub async fn run(
     collection: &Collection,
     operations: &[Arc<Operation>],
     touch_after: Duration,
-    deadline: Instant,
+    trip: &Trip,
 ) -> Vec<(u32, Outcome)> {
     let outcomes = match operations.first().map(|operation| &operation.action) {
-        Some(Action::Get) => get(collection, operations, deadline).await,
-        Some(Action::Set { .. }) => set::run(collection, operations, touch_after, deadline).await,
-        Some(Action::Destroy) => destroy(collection, operations, deadline).await,
+        Some(Action::Get) => get(collection, operations, trip).await,
+        Some(Action::Set { .. }) => set::run(collection, operations, touch_after, trip).await,
+        Some(Action::Destroy) => destroy(collection, operations, trip).await,
         None => Vec::new(),
     };
     (operations.iter().map(|operation| operation.token))
@@ -34,15 +33,12 @@ pub async fn run(
 }
 
 /// Several operations may ask for one session: it is read once.
-async fn get(
-    collection: &Collection,
-    operations: &[Arc<Operation>],
-    deadline: Instant,
-) -> Vec<Outcome> {
+async fn get(collection: &Collection, operations: &[Arc<Operation>], trip: &Trip) -> Vec<Outcome> {
     let mut ids: Vec<Id> = operations.iter().map(|get| get.id.clone()).collect();
     ids.dedup();
     let outcome = |record: &RawDocument| Some((id_of(record)?, outcome_of_record(record)));
-    let mut found: HashMap<Id, Outcome> = match collection.find(&ids, deadline, outcome).await {
+    let mut found: HashMap<Id, Outcome> = match collection.find(&ids, trip.deadline, outcome).await
+    {
         Ok(found) => found.into_iter().flatten().collect(),
         Err(failure) => return vec![Outcome::Failed(failure); operations.len()],
     };
@@ -87,13 +83,13 @@ fn found(record: &RawDocument, content: Content) -> Outcome {
 async fn destroy(
     collection: &Collection,
     operations: &[Arc<Operation>],
-    deadline: Instant,
+    trip: &Trip,
 ) -> Vec<Outcome> {
     let ids: Vec<Id> = operations
         .iter()
         .map(|destroy| destroy.id.clone())
         .collect();
-    let written = collection.delete(&ids, deadline).await.into_iter();
+    let written = collection.delete(&ids, trip).await.into_iter();
     let outcomes = written.map(|written| match written {
         Written::Failed(failure) => Outcome::Failed(failure),
         _ => Outcome::Destroyed,

@@ -9,7 +9,7 @@ use mongodb::bson::{RawDocument, RawDocumentBuf};
 use tokio::time::Instant;
 
 use crate::codec::{self, CodecError};
-use crate::collection::{self, Collection, Dates, Update, Written};
+use crate::collection::{self, Collection, Dates, Trip, Update, Written};
 use crate::difference::Difference;
 use crate::error::Failure;
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
@@ -36,7 +36,7 @@ pub async fn run(
     collection: &Collection,
     operations: &[Arc<Operation>],
     touch_after: Duration,
-    deadline: Instant,
+    trip: &Trip,
 ) -> Vec<Outcome> {
     let mut outcomes = vec![Outcome::Dropped; operations.len()];
     let mut updates = Vec::with_capacity(operations.len());
@@ -51,14 +51,14 @@ pub async fn run(
                 meanings.push((index, meaning));
             }
             Plan::Swap { states, data } => swaps.push(async move {
-                let swapped = swap(collection, operation, &states, &data, deadline).await;
+                let swapped = swap(collection, operation, &states, &data, trip).await;
                 (index, swapped.unwrap_or_else(Outcome::Failed))
             }),
             Plan::Refused(failure) => outcomes[index] = Outcome::Failed(failure),
         }
     }
     let mut unsure = Vec::new();
-    let (written, swapped) = join(collection.update(&updates, deadline), join_all(swaps)).await;
+    let (written, swapped) = join(collection.update(&updates, trip), join_all(swaps)).await;
     for (index, outcome) in swapped {
         outcomes[index] = outcome;
     }
@@ -73,7 +73,7 @@ pub async fn run(
             Written::Matched | Written::Unsure => meaning,
         };
     }
-    mark_dropped(collection, operations, &unsure, &mut outcomes, deadline).await;
+    mark_dropped(collection, operations, &unsure, &mut outcomes, trip).await;
     outcomes
 }
 
@@ -84,7 +84,7 @@ async fn mark_dropped(
     operations: &[Arc<Operation>],
     unsure: &[usize],
     outcomes: &mut [Outcome],
-    deadline: Instant,
+    trip: &Trip,
 ) {
     if let [only] = unsure {
         outcomes[*only] = Outcome::Dropped;
@@ -99,7 +99,7 @@ async fn mark_dropped(
         .collect();
     // Without an answer the sessions that are gone are taken for written: nothing was lost that
     // was still there.
-    let Ok(there) = collection.find(&ids, deadline, super::id_of).await else {
+    let Ok(there) = collection.find(&ids, trip.deadline, super::id_of).await else {
         return;
     };
     let there: HashSet<Id> = there.into_iter().flatten().collect();
@@ -181,7 +181,7 @@ async fn swap(
     operation: &Operation,
     states: &[RawDocumentBuf],
     data: &RawDocumentBuf,
-    deadline: Instant,
+    trip: &Trip,
 ) -> Result<Outcome, Failure> {
     let Action::Set { lifetime, .. } = operation.action else {
         return Ok(Outcome::Dropped);
@@ -191,7 +191,9 @@ async fn swap(
     difference.complete_expiry(data);
     loop {
         let id = std::slice::from_ref(&operation.id);
-        let found = collection.find(id, deadline, RawDocument::to_owned).await?;
+        let found = collection
+            .find(id, trip.deadline, RawDocument::to_owned)
+            .await?;
         let Some(record) = found.first() else {
             return Ok(Outcome::Dropped);
         };
@@ -203,9 +205,9 @@ async fn swap(
             return Err(collection::too_large());
         }
         let update = collection::write_swap(&operation.id, record, &stored, dates(lifetime));
-        match collection.update(&[update], deadline).await.pop() {
+        match collection.update(&[update], trip).await.pop() {
             Some(Written::Failed(failure)) => return Err(failure),
-            Some(Written::Unsure) | None if Instant::now() < deadline => {
+            Some(Written::Unsure) | None if Instant::now() < trip.deadline => {
                 tokio::time::sleep(SWAP_PAUSE).await;
             }
             Some(Written::Unsure) | None => return Err(collection.out_of_time()),

@@ -11,6 +11,9 @@ use mongodb::{Client, ServerType};
 
 use crate::options::Options;
 
+/// As in the official driver for Node.
+const MAX_POOL_SIZE: u32 = 100;
+
 /// Whether a server is there, as the driver's monitors see it, and how far away it is.
 #[derive(Clone, Default)]
 pub struct Availability {
@@ -80,6 +83,10 @@ pub async fn make_client(
     // An operation that finds no server asks for a check at once, which a poll answers. A stream
     // has nothing to say until the server's own state changes, for up to ten seconds.
     (client_options.server_monitoring_mode).get_or_insert(ServerMonitoringMode::Poll);
+    // The driver sets no limit to the handshake of a connection. One that is never answered must
+    // not use up what may be opened at a time; batches limit that by themselves.
+    let most = *client_options.max_pool_size.get_or_insert(MAX_POOL_SIZE);
+    (client_options.max_connecting).get_or_insert(if most == 0 { MAX_POOL_SIZE } else { most });
     let availability = availability.clone();
     client_options.sdam_event_handler = Some(EventHandler::callback(move |event| {
         availability.watch(event)

@@ -20,10 +20,13 @@ pub const DUPLICATE_KEY: i32 = 11000;
 const UNCONFIRMED: [i32; 3] = [64, 79, 100];
 const TOO_LARGE: [i32; 3] = [10334, 17419, 17420];
 
-/// A failure, and whether the same command may succeed when sent again.
+/// A failure of a command.
 pub struct Sorted {
     pub failure: Failure,
+    /// Whether the same command may succeed when sent again.
     pub retry: bool,
+    /// Whether MongoDB said nothing: it may have executed the command, or may still do so.
+    pub unanswered: bool,
 }
 
 impl Sorted {
@@ -31,6 +34,15 @@ impl Sorted {
         Sorted {
             failure,
             retry: false,
+            unanswered: false,
+        }
+    }
+
+    pub fn out_of_time(failure: Failure) -> Self {
+        Sorted {
+            failure,
+            retry: false,
+            unanswered: true,
         }
     }
 
@@ -38,6 +50,7 @@ impl Sorted {
         Sorted {
             failure,
             retry: true,
+            unanswered: false,
         }
     }
 }
@@ -55,7 +68,11 @@ pub fn sort(error: &Error) -> Sorted {
         ErrorKind::DnsResolve { message, .. } => {
             Sorted::last(unavailable(Some(format!("DNS: {message}"))))
         }
-        ErrorKind::Io(io) => Sorted::again(unavailable(Some(io.to_string()))),
+        ErrorKind::Io(io) => Sorted {
+            failure: unavailable(Some(io.to_string())),
+            retry: true,
+            unanswered: true,
+        },
         ErrorKind::ConnectionPoolCleared { .. } => Sorted::again(unavailable(None)),
         ErrorKind::Shutdown => {
             Sorted::last(Failure::new(Code::Closed, "the session store is closed"))

@@ -6,6 +6,7 @@
 
 mod client;
 mod failure;
+mod fence;
 mod statement;
 mod write;
 
@@ -28,6 +29,7 @@ use crate::options::Options;
 pub use client::Availability;
 use failure::Sorted;
 pub use failure::{timeout, too_large, unavailable};
+pub use fence::Trip;
 pub use statement::{Dates, Update, write_difference, write_swap, write_whole};
 pub use write::Written;
 
@@ -154,7 +156,7 @@ impl Collection {
     ) -> Result<T, Sorted> {
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(answer) => answer.map_err(|error| failure::sort(&error)),
-            Err(_) => Err(Sorted::last(self.out_of_time())),
+            Err(_) => Err(Sorted::out_of_time(self.out_of_time())),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The statements of the `update` and `delete` commands.
 
 use mongodb::bson::raw::{CStr, CString, cstr};
-use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
+use mongodb::bson::{DateTime, RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
 
 use crate::difference::Difference;
 
@@ -77,6 +77,23 @@ pub fn delete(id: &str) -> RawDocumentBuf {
     statement.append(cstr!("q"), filter(id));
     statement.append(cstr!("limit"), 1);
     statement
+}
+
+/// One element of `updates` that finds no record, whatever there is under this id.
+pub fn nothing(id: &RawBson) -> RawDocumentBuf {
+    const NO_FIELD: &CStr = cstr!("koa-session-mongo-native");
+    let mut filter = RawDocumentBuf::new();
+    filter.append(cstr!("_id"), id.as_raw_bson_ref());
+    filter.append(NO_FIELD, true);
+    let mut unset = RawDocumentBuf::new();
+    unset.append(NO_FIELD, "");
+    update(&filter, &operator(cstr!("$unset"), &unset), false).statement
+}
+
+/// The id of the record that a statement writes.
+pub fn id(statement: &RawDocument) -> Option<RawBson> {
+    let filter = statement.get_document("q").ok()?;
+    Some(filter.get("_id").ok()??.into())
 }
 
 fn filter(id: &str) -> RawDocumentBuf {

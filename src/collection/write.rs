@@ -13,11 +13,11 @@ use mongodb::ClientSession;
 use mongodb::bson::raw::{RawArrayBuf, cstr};
 use mongodb::bson::{Bson, Document, RawDocumentBuf};
 use mongodb::options::WriteConcern;
-use tokio::time::Instant;
 
 use super::failure::{
     self, DUPLICATE_KEY, Sorted, blames_a_statement, refuses_transaction_numbers,
 };
+use super::fence::{Trip, Unanswered};
 use super::statement::{self, Update};
 use super::{Attempts, Collection};
 use crate::error::Failure;
@@ -48,15 +48,15 @@ struct Reply {
 
 impl Collection {
     /// Executes the statements, each on a document of its own, in any order.
-    pub async fn update(&self, updates: &[Update], deadline: Instant) -> Vec<Written> {
+    pub async fn update(&self, updates: &[Update], trip: &Trip) -> Vec<Written> {
         let statements = updates.iter().map(|update| &update.statement);
-        self.write("update", &statements.collect::<Vec<_>>(), deadline)
+        self.write("update", &statements.collect::<Vec<_>>(), trip)
             .await
     }
 
-    pub async fn delete(&self, ids: &[Id], deadline: Instant) -> Vec<Written> {
+    pub async fn delete(&self, ids: &[Id], trip: &Trip) -> Vec<Written> {
         let statements: Vec<_> = ids.iter().map(|id| statement::delete(id)).collect();
-        self.write("delete", &statements.iter().collect::<Vec<_>>(), deadline)
+        self.write("delete", &statements.iter().collect::<Vec<_>>(), trip)
             .await
     }
 
@@ -65,13 +65,13 @@ impl Collection {
         &self,
         command: &str,
         statements: &[&RawDocumentBuf],
-        deadline: Instant,
+        trip: &Trip,
     ) -> Vec<Written> {
         let mut written = Vec::with_capacity(statements.len());
         let mut rest = statements;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(how_many_fit(rest));
-            written.extend(self.write_command(command, now, deadline).await);
+            written.extend(self.write_command(command, now, trip).await);
             rest = later;
         }
         written
@@ -81,16 +81,14 @@ impl Collection {
         &self,
         command: &str,
         statements: &[&RawDocumentBuf],
-        deadline: Instant,
+        trip: &Trip,
     ) -> Vec<Written> {
-        match self.send(command, statements, deadline).await {
-            Ok(reply) => self.sort_reply(command, statements, reply, deadline).await,
+        match self.send(command, statements, trip).await {
+            Ok(reply) => self.sort_reply(command, statements, reply, trip).await,
             Err(failure) if statements.len() > 1 && blames_a_statement(&failure) => {
                 let mut written = Vec::with_capacity(statements.len());
                 for statement in statements {
-                    written.extend(
-                        Box::pin(self.write_command(command, &[statement], deadline)).await,
-                    );
+                    written.extend(Box::pin(self.write_command(command, &[statement], trip)).await);
                 }
                 written
             }
@@ -103,7 +101,7 @@ impl Collection {
         command: &str,
         statements: &[&RawDocumentBuf],
         reply: Reply,
-        deadline: Instant,
+        trip: &Trip,
     ) -> Vec<Written> {
         let all_matched = reply.matched + reply.failed.len() == statements.len();
         let rest = match all_matched {
@@ -115,7 +113,7 @@ impl Collection {
             written[index] = Written::Created;
         }
         for (index, sorted) in reply.failed {
-            let again = self.write_again(command, statements[index], sorted, deadline);
+            let again = self.write_again(command, statements[index], sorted, trip);
             written[index] = again.await.unwrap_or_else(Written::Failed);
         }
         written
@@ -127,15 +125,15 @@ impl Collection {
         command: &str,
         statement: &RawDocumentBuf,
         mut sorted: Sorted,
-        deadline: Instant,
+        trip: &Trip,
     ) -> Result<Written, Failure> {
-        let mut attempts = Attempts::until(deadline);
+        let mut attempts = Attempts::until(trip.deadline);
         loop {
             // Two stores that make the same session at once collide, and the second attempt finds
             // it. Who collides again does so with a unique index of the application.
             let collided = sorted.failure.mongo_code == Some(DUPLICATE_KEY);
             attempts.again(sorted).await?;
-            let mut reply = self.send(command, &[statement], deadline).await?;
+            let mut reply = self.send(command, &[statement], trip).await?;
             sorted = match reply.failed.pop() {
                 Some((_, again)) if collided => return Err(again.failure),
                 Some((_, again)) => again,
@@ -150,20 +148,21 @@ impl Collection {
         &self,
         command: &str,
         statements: &[&RawDocumentBuf],
-        deadline: Instant,
+        trip: &Trip,
     ) -> Result<Reply, Failure> {
         let mut session = self.take_session().await;
-        let number = self.transaction_number.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut attempts = Attempts::until(deadline);
+        let number = self.next_transaction_number();
+        let mut attempts = Attempts::until(trip.deadline);
+        let mut unanswered = false;
         loop {
             let body = self.body(command, statements, session.is_some().then_some(number));
             let run = self.database.run_raw_command(body);
             let answer = match session.as_mut() {
                 Some(session) => {
-                    self.in_time(deadline, run.session(session).into_future())
+                    self.in_time(trip.deadline, run.session(session).into_future())
                         .await
                 }
-                None => self.in_time(deadline, run.into_future()).await,
+                None => self.in_time(trip.deadline, run.into_future()).await,
             };
             match answer.and_then(|reply| parse(&reply)) {
                 Ok(reply) => {
@@ -174,9 +173,23 @@ impl Collection {
                     self.retryable_writes.store(false, Ordering::Relaxed);
                     session = None;
                 }
-                Err(sorted) => attempts.again(sorted).await?,
+                Err(sorted) => {
+                    unanswered |= sorted.unanswered;
+                    if let Err(failure) = attempts.again(sorted).await {
+                        if let Some(session) = session.filter(|_| unanswered) {
+                            let ids = statements.iter().filter_map(|one| statement::id(one));
+                            let ids = ids.collect();
+                            trip.leave_behind(Unanswered { session, ids });
+                        }
+                        return Err(failure);
+                    }
+                }
             }
         }
+    }
+
+    pub(super) fn next_transaction_number(&self) -> i64 {
+        self.transaction_number.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn body(
@@ -217,7 +230,7 @@ impl Collection {
         }
     }
 
-    fn give_back(&self, session: Option<ClientSession>) {
+    pub(super) fn give_back(&self, session: Option<ClientSession>) {
         self.lock_sessions().extend(session);
     }
 

@@ -57,10 +57,6 @@ impl Lane {
 }
 
 impl Lanes {
-    pub fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
-    }
-
     pub fn has_ready(&self, kind: Kind) -> bool {
         !self.ready[kind as usize].is_empty()
     }
@@ -185,7 +181,7 @@ mod tests {
             assert_eq!(batch.len(), 1);
             lanes.release(&batch[0].id);
         }
-        assert!(lanes.is_empty());
+        assert!(lanes.lanes.is_empty());
     }
 
     #[test]

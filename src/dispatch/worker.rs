@@ -8,11 +8,11 @@ use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::connection::Connection;
-use super::flow::{Flow, MOST_HELD_UP};
+use super::flow::{Flow, MOST_HELD_UP, MOST_LEFT_BEHIND};
 use super::lanes::{Kind, Lanes};
 use super::{Close, Completions, Inbox};
 use crate::batch;
-use crate::collection::{self, Availability, Collection};
+use crate::collection::{self, Availability, Collection, Trip};
 use crate::error::{Code, Failure};
 use crate::operation::{Operation, Outcome};
 use crate::options::Options;
@@ -41,6 +41,15 @@ struct Batch {
     operations: Vec<Arc<Operation>>,
 }
 
+impl Batch {
+    /// It is then on its way only to shut out what it left unanswered.
+    fn is_settled(&self) -> bool {
+        self.operations
+            .iter()
+            .all(|operation| operation.is_settled())
+    }
+}
+
 impl Worker {
     /// Starts connecting; has to be called on the store's threads.
     pub fn new(options: Options, inbox: Arc<Inbox>, completions: Arc<dyn Completions>) -> Self {
@@ -65,7 +74,7 @@ impl Worker {
         let inbox = self.inbox.clone();
         loop {
             let close = self.accept();
-            if close == Some(Close::Abandoned) || (close.is_some() && self.lanes.is_empty()) {
+            if close == Some(Close::Abandoned) || (close.is_some() && self.is_done()) {
                 return self.close(close).await;
             }
             self.send();
@@ -82,6 +91,11 @@ impl Worker {
                 () = self.connection.advance(&self.completions) => {}
             }
         }
+    }
+
+    /// Whether nobody waits for anything any more, though batches may still be on their way.
+    fn is_done(&self) -> bool {
+        self.accepted.iter().all(|operation| operation.is_settled())
     }
 
     /// Takes what was submitted; tells whether the store is to end.
@@ -133,8 +147,10 @@ impl Worker {
         let same_kind = self.on_the_way.values().filter(|batch| batch.kind == kind);
         let (held_up, others): (Vec<_>, Vec<_>) =
             same_kind.partition(|batch| self.flow.is_held_up(batch.sent.elapsed()));
+        let waited_for = held_up.iter().filter(|batch| !batch.is_settled());
         others.len() < self.flow.limit(self.availability.round_trip())
-            && held_up.len() < MOST_HELD_UP
+            && waited_for.count() < MOST_HELD_UP
+            && held_up.len() < MOST_LEFT_BEHIND
     }
 
     /// Tells the inbox which operations are worth waking up for: those that could be sent at once.
@@ -222,8 +238,10 @@ async fn run_batch(
     touch_after: Duration,
     deadline: Instant,
 ) {
-    let outcomes = batch::run(&collection, &operations, touch_after, deadline).await;
+    let trip = Trip::until(deadline);
+    let outcomes = batch::run(&collection, &operations, touch_after, &trip).await;
     report(&*completions, &operations, outcomes);
+    collection.fence(trip).await;
 }
 
 /// Hands over the outcomes of the operations that have none yet.
