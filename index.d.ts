@@ -261,11 +261,14 @@ declare namespace SessionStore {
     /** A limit on the operation as a whole, if it is less than 10000; `0` is none. Default: `0`. */
     waitQueueTimeoutMS?: number
 
-    /** The most connections to one server. Default: 10. */
+    /** The most connections to one server. Default, of the store: 100, as in the Node driver. */
     maxPoolSize?: number
     /** Connections that are kept open. Default: 0. */
     minPoolSize?: number
-    /** Connections that may be in the opening at once. Default: 2. */
+    /**
+     * Connections that may be in the opening at once. Default, of the store: `maxPoolSize`, since
+     * the store never has more than some commands on their way.
+     */
     maxConnecting?: number
     /** Milliseconds after which an idle connection is closed; `0` is never. Default: `0`. */
     maxIdleTimeMS?: number

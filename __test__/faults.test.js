@@ -36,7 +36,7 @@ describe('faults', () => {
     })
 
   before(async () => {
-    server = await startServer()
+    server = await startServer({ needs: 'failPoints' })
     client = await new MongoClient(server.uri).connect()
     store = new SessionStore({
       connection: server.uri,

@@ -1,47 +1,66 @@
 'use strict'
 
 // The MongoDB servers that this machine has or can get, as values of one shape:
-// { kind, program, stopSignal, arguments(settings) }.
+// { kind, program, can, stopSignal, arguments(settings) }.
+//
+// `can` names what not every server does, and some tests need:
+//   failPoints           fails commands on request (configureFailPoint)
+//   transactionNumbers   refuses a transaction number below the latest of its session
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { Problem, elapsed, root, run, runQuietly } = require('./command')
+const { findSecantusRust, installSecantusRust } = require('./secantus-rust')
 
 const CACHE = path.join(root, '.mongodb')
 const SECANTUS_VERSION = '0.7.0b3'
 const DOWNLOAD_MUST_BEGIN_MS = 5_000
+const NEEDS = [undefined, 'failPoints', 'transactionNumbers']
 
-/** Every candidate, best first; a later one is only prepared when asked for. */
-async function* candidates(log) {
-  const chosen = fromEnvironment()
-  if (chosen) {
-    yield chosen
-    return
+/** Every candidate that can do what is needed, best first; each is only prepared when asked for. */
+async function* candidates(log, needs) {
+  for await (const candidate of remembered() ?? search(log)) {
+    if (needs === undefined || candidate.can.includes(needs)) yield candidate
   }
-  if (process.env.SECANTUS_RS === '1' && runQuietly('secantusd-rs', ['--version']).ok) {
-    yield kinds['SecantusDB (Rust)']('secantusd-rs')
-  }
+}
+
+async function* search(log) {
   if (runQuietly('mongod', ['--version']).ok) yield kinds.mongod('mongod')
   const downloaded = await downloadMongod(log)
   if (downloaded) yield kinds.mongod(downloaded)
+  const found = findSecantusRust()
+  if (found) yield kinds['SecantusDB (Rust)'](found)
   yield kinds.SecantusDB(await installSecantus(log))
+  // It takes minutes, which nobody at a keyboard should wait for unasked.
+  const built = !found && process.env.CI === 'true' && (await installSecantusRust(log))
+  if (built) yield kinds['SecantusDB (Rust)'](built)
 }
 
-/** One search serves all processes of a test run. */
-function fromEnvironment() {
-  const [kind, program] = (process.env.MONGODB_LOCAL ?? '').split('=')
-  return program && kinds[kind]?.(program)
+/** Finds or installs a server for each need; one search serves all processes of a test run. */
+async function prepare(log) {
+  const chosen = []
+  let unmet = NEEDS
+  for await (const { kind, program, can } of search(log)) {
+    const left = unmet.filter((needs) => needs && !can.includes(needs))
+    if (left.length < unmet.length) chosen.push([kind, program])
+    unmet = left
+    if (unmet.length === 0) break
+  }
+  process.env.MONGODB_LOCAL = JSON.stringify(chosen)
 }
 
-function remember({ kind, program }) {
-  process.env.MONGODB_LOCAL = `${kind}=${program}`
+/** What `prepare` chose, for this process or one that started it. */
+function remembered() {
+  const chosen = process.env.MONGODB_LOCAL
+  return chosen && Array.from(JSON.parse(chosen), ([kind, program]) => kinds[kind](program))
 }
 
 const kinds = {
   mongod: (program) => ({
     kind: 'mongod',
     program,
+    can: ['failPoints', 'transactionNumbers'],
     stopSignal: 'SIGTERM',
     arguments: ({ port, storagePath, replicaSet, keyFile }) => [
       ...['--port', port, '--bind_ip', '127.0.0.1', '--nounixsocket', '--dbpath', storagePath],
@@ -54,6 +73,7 @@ const kinds = {
   SecantusDB: (program) => ({
     kind: 'SecantusDB',
     program,
+    can: ['failPoints'],
     // While it stops in good order it no longer calls itself a replica set, and a driver that hears
     // that drops it for good. It syncs every write, so nothing is lost by a kill.
     stopSignal: 'SIGKILL',
@@ -62,6 +82,7 @@ const kinds = {
   'SecantusDB (Rust)': (program) => ({
     kind: 'SecantusDB (Rust)',
     program,
+    can: ['transactionNumbers'],
     stopSignal: 'SIGTERM',
     arguments: secantusArguments,
   }),
@@ -159,4 +180,4 @@ async function makeVirtualEnvironment(folder, log) {
   )
 }
 
-module.exports = { candidates, remember }
+module.exports = { candidates, prepare, remembered }

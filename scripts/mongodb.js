@@ -5,7 +5,7 @@
 
 const { MongoClient } = require('mongodb')
 const { Problem } = require('./command')
-const { candidates, remember } = require('./mongodb-find')
+const { candidates, prepare, remembered } = require('./mongodb-find')
 const { ThrowawayServer } = require('./mongodb-process')
 
 /**
@@ -34,28 +34,27 @@ async function startMongoDB({ log = console.log, ...options } = {}) {
 
 /**
  * One more server, with storage of its own, also where MONGODB_URI is set. It can be stopped,
- * killed and started again on its port with its data; see ThrowawayServer for the options.
+ * killed and started again on its port with its data; see ThrowawayServer for the other options.
+ *
+ * @param {{ log?: (line: string) => void, needs?: 'failPoints' | 'transactionNumbers' }} [options]
+ *   `needs`: what the server has to be able to do, see mongodb-find.js
  */
 async function startServer({ log = () => {}, ...options } = {}) {
   return startFirstThatWorks(options, log)
 }
 
-/** Finds or installs a server that startServer can start, for this process and those it starts. */
-async function prepareServer({ log = console.log } = {}) {
-  for await (const candidate of candidates(log)) {
-    remember(candidate)
-    return
-  }
+/** Finds or installs the servers that startServer can start, for this process and its children. */
+function prepareServers({ log = console.log } = {}) {
+  return prepare(log)
 }
 
-async function startFirstThatWorks(options, log) {
+async function startFirstThatWorks({ needs, ...options }, log) {
   let failure
-  for await (const candidate of candidates(log)) {
+  for await (const candidate of candidates(log, needs)) {
     const server = new ThrowawayServer(candidate, options)
     try {
       await server.start()
       server.version = await versionOf(server.uri)
-      remember(candidate)
       return server
     } catch (error) {
       await server.remove()
@@ -63,6 +62,7 @@ async function startFirstThatWorks(options, log) {
       log(`${candidate.kind} does not start: ${error.message}`)
     }
   }
+  if (!failure) throw new Problem(`No MongoDB at hand has ${needs}`)
   throw new Problem(`No MongoDB could be started: ${failure.message}`, failure.advice)
 }
 
@@ -76,4 +76,9 @@ async function versionOf(uri) {
   }
 }
 
-module.exports = { prepareServer, startMongoDB, startServer }
+/** Whether a server that can do this is at hand; only after prepareServers. */
+function hasServer(needs) {
+  return remembered()?.some(({ can }) => can.includes(needs)) ?? true
+}
+
+module.exports = { hasServer, prepareServers, startMongoDB, startServer }

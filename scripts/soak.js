@@ -8,8 +8,8 @@ const { setUp } = require('./setup')
 
 async function main() {
   await setUp()
-  const { prepareServer } = require('./mongodb')
-  await prepareServer()
+  const { prepareServers } = require('./mongodb')
+  await prepareServers()
   const code = await run('node', ['--expose-gc', '__test__/soak.js'])
   if (code !== 0) throw new Problem('The soak has found what must not be: see above.')
 }

@@ -71,11 +71,11 @@ async function succeed(command, env) {
 
 async function testAgainstMongoDB(files) {
   // Only now: before the set-up there are no packages to load.
-  const { prepareServer, startMongoDB } = require('./mongodb')
+  const { prepareServers, startMongoDB } = require('./mongodb')
+  await prepareServers()
   const mongodb = await startMongoDB()
   try {
     console.log(`MongoDB: ${mongodb.description}\n`)
-    await prepareServer()
     const options = [
       '--test',
       '--test-reporter=spec',

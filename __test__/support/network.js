@@ -16,14 +16,19 @@ const SOON = { timeoutMS: 1500, serverSelectionTimeoutMS: 1500, connectTimeoutMS
 const named = (name, count) => Array.from({ length: count }, (_, index) => `${name} ${index}`)
 
 class Network {
+  #needs
   #server
   #client
   #stores = []
   /** @type {TcpProxy} */
   proxy
 
+  constructor({ needs } = {}) {
+    this.#needs = needs
+  }
+
   async start() {
-    this.#server = await startServer()
+    this.#server = await startServer({ needs: this.#needs })
     this.#client = await new MongoClient(this.#server.uri).connect()
   }
 
@@ -62,9 +67,9 @@ class Network {
   }
 }
 
-/** To be called in a `describe`. */
-function useNetwork() {
-  const network = new Network()
+/** To be called in a `describe`; `options` are those of startServer. */
+function useNetwork(options) {
+  const network = new Network(options)
   before(() => network.start())
   beforeEach(() => network.connect())
   afterEach(() => network.disconnect())
