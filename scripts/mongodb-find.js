@@ -53,7 +53,8 @@ async function prepare(log) {
 /** What `prepare` chose, for this process or one that started it. */
 function remembered() {
   const chosen = process.env.MONGODB_LOCAL
-  return chosen && Array.from(JSON.parse(chosen), ([kind, program]) => kinds[kind](program))
+  if (!chosen) return undefined
+  return Array.from(JSON.parse(chosen), ([kind, program]) => kinds[kind](program))
 }
 
 const kinds = {

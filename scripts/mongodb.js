@@ -39,8 +39,8 @@ async function startMongoDB({ log = console.log, ...options } = {}) {
  * @param {{ log?: (line: string) => void, needs?: 'failPoints' | 'transactionNumbers' }} [options]
  *   `needs`: what the server has to be able to do, see mongodb-find.js
  */
-async function startServer({ log = () => {}, ...options } = {}) {
-  return startFirstThatWorks(options, log)
+async function startServer({ log = () => {}, needs, ...options } = {}) {
+  return startFirstThatWorks(options, log, needs)
 }
 
 /** Finds or installs the servers that startServer can start, for this process and its children. */
@@ -48,7 +48,7 @@ function prepareServers({ log = console.log } = {}) {
   return prepare(log)
 }
 
-async function startFirstThatWorks({ needs, ...options }, log) {
+async function startFirstThatWorks(options, log, needs) {
   let failure
   for await (const candidate of candidates(log, needs)) {
     const server = new ThrowawayServer(candidate, options)
