@@ -2,6 +2,7 @@
 
 const { fromBson } = require('./bson-values')
 const { BsonWriter } = require('./bson-writer')
+const { openCapsules } = require('./capsules')
 const { SessionStoreError } = require('./errors')
 
 /** A writer that has grown larger is not kept. */
@@ -9,7 +10,7 @@ const KEPT_CAPACITY = 1024 * 1024
 
 /**
  * A session as it crosses between JavaScript and Rust: BSON bytes, or, on the way to JavaScript,
- * JSON text where every value has a JSON form.
+ * JSON text, in which values without a JSON form are in capsules.
  * @typedef {string | Uint8Array} Content
  */
 
@@ -41,7 +42,11 @@ function encode(data) {
  * @returns {Record<string, any>}
  */
 function decode(content) {
-  return typeof content === 'string' ? JSON.parse(content) : fromBson(content)
+  if (typeof content !== 'string') {
+    return fromBson(content)
+  }
+  const parsed = JSON.parse(content)
+  return Array.isArray(parsed) ? openCapsules(parsed) : parsed
 }
 
 module.exports = { encode, decode }

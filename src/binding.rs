@@ -38,7 +38,7 @@ impl From<Failure> for FailureObject {
 }
 
 /// An outcome in JavaScript: `undefined` for no session, the name of what a write did, a session
-/// as JSON text (which starts with `{`) or as BSON bytes, or a failure.
+/// as JSON text or as BSON bytes, or a failure.
 type Settled = Either4<Undefined, String, Buffer, FailureObject>;
 
 /// Tokens, as many outcomes, and when the sessions among them end (0: not known). The last is

@@ -12,9 +12,9 @@ pub type Id = Arc<str>;
 /// The content of a session as it crosses between JavaScript and Rust.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// JSON text, for JavaScript to read: sessions whose values all have a JSON form.
+    /// JSON text, for JavaScript to read: values without a JSON form are in capsules.
     Json(String),
-    /// BSON bytes: what JavaScript writes, and sessions with a `Date`, an `ObjectId`, a `NaN`, …
+    /// BSON bytes: what JavaScript writes, and sessions that have little else than such values.
     Bson(Vec<u8>),
 }
 

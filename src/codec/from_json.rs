@@ -7,11 +7,17 @@ use mongodb::bson::RawDocumentBuf;
 use mongodb::bson::spec::ElementType;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::capsule::{self, Contained};
 use super::{CodecError, MAX_DEPTH};
 
 /// Converts the text that [`to_json`](super::to_json) gave back to BSON. Integers within 32 bits
 /// become int32, every other number a double.
 pub fn from_json(text: &str) -> Result<RawDocumentBuf, CodecError> {
+    // Behind a session with capsules are their paths, which only JavaScript needs.
+    let (text, has_paths) = match text.strip_prefix('[') {
+        Some(session) => (session, true),
+        None => (text, false),
+    };
     if !text.starts_with('{') {
         return Err(CodecError::NotAnObject);
     }
@@ -27,7 +33,7 @@ pub fn from_json(text: &str) -> Result<RawDocumentBuf, CodecError> {
     };
     value
         .deserialize(&mut json)
-        .and_then(|()| json.end())
+        .and_then(|()| if has_paths { Ok(()) } else { json.end() })
         .map_err(|_| refusal.take())?;
     RawDocumentBuf::from_bytes(out).map_err(|_| CodecError::Malformed)
 }
@@ -55,20 +61,22 @@ impl Value<'_> {
     }
 
     /// Opens a document or an array: its length is filled in by `close`.
-    fn open<E: Error>(&mut self, kind: ElementType) -> Result<usize, E> {
-        if self.depth > MAX_DEPTH {
-            return Err(self.refuse(CodecError::TooDeep));
-        }
+    fn open(&mut self, kind: ElementType) -> usize {
         self.kind(kind);
         let start = self.out.len();
         self.out.extend_from_slice(&[0; 4]);
-        Ok(start)
+        start
     }
 
-    fn close(&mut self, start: usize) {
+    fn close<E: Error>(&mut self, start: usize) -> Result<(), E> {
+        // Only now: what was opened so deep may have been a capsule.
+        if self.depth > MAX_DEPTH {
+            return Err(self.refuse(CodecError::TooDeep));
+        }
         self.out.push(0);
         let length = (self.out.len() - start) as i32;
         self.out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        Ok(())
     }
 
     fn child(&mut self, kind_at: usize) -> Value<'_> {
@@ -155,7 +163,7 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
-        let start = self.open(ElementType::Array)?;
+        let start = self.open(ElementType::Array);
         let mut index = 0usize;
         loop {
             let element = self.start_element();
@@ -167,24 +175,37 @@ impl<'de> Visitor<'de> for Value<'_> {
             }
             index += 1;
         }
-        self.close(start);
-        Ok(())
+        self.close(start)
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
-        let start = self.open(ElementType::EmbeddedDocument)?;
+        let start = self.open(ElementType::EmbeddedDocument);
+        let first = self.out.len();
         loop {
             let element = self.start_element();
-            let key = entries.next_key_seed(Key { value: &mut self })?;
-            if key.is_none() {
-                self.out.truncate(element);
-                break;
+            match (
+                entries.next_key_seed(Key { value: &mut self })?,
+                self.kind_at,
+            ) {
+                (Some(KeyOf::Element), _) => entries.next_value_seed(self.child(element))?,
+                (Some(KeyOf::Capsule), Some(kind_at)) if element == first => {
+                    let out = self.out;
+                    out.truncate(start);
+                    return entries.next_value_seed(Contained { out, kind_at });
+                }
+                (Some(KeyOf::Capsule), _) => return Err(self.refuse(CodecError::NulInKey)),
+                (None, _) => {
+                    self.out.truncate(element);
+                    return self.close(start);
+                }
             }
-            entries.next_value_seed(self.child(element))?;
         }
-        self.close(start);
-        Ok(())
     }
+}
+
+enum KeyOf {
+    Element,
+    Capsule,
 }
 
 /// Writes a key as BSON has it: the characters and a NUL.
@@ -193,27 +214,30 @@ struct Key<'a, 'b> {
 }
 
 impl<'de> DeserializeSeed<'de> for Key<'_, '_> {
-    type Value = ();
+    type Value = KeyOf;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<KeyOf, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
 impl Visitor<'_> for Key<'_, '_> {
-    type Value = ();
+    type Value = KeyOf;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_str<E: Error>(self, key: &str) -> Result<(), E> {
+    fn visit_str<E: Error>(self, key: &str) -> Result<KeyOf, E> {
+        if key == capsule::KEY {
+            return Ok(KeyOf::Capsule);
+        }
         if key.as_bytes().contains(&0) {
             return Err(self.value.refuse(CodecError::NulInKey));
         }
         self.value.out.extend_from_slice(key.as_bytes());
         self.value.out.push(0);
-        Ok(())
+        Ok(KeyOf::Element)
     }
 }
 

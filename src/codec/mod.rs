@@ -1,9 +1,20 @@
 //! JSON text ⇄ BSON bytes, as the official `bson` package for JavaScript would have it.
 //!
-//! JavaScript parses text faster than anything else, so a session crosses to it as text where all
-//! of its values have a JSON form. The text comes back with a write, to be compared with.
+//! JavaScript parses text faster than anything else, so a session crosses to it as text. A value
+//! without a JSON form (a date, an ObjectId, a NaN, …) is in the text as a [`capsule`]; then the text
+//! is an array of the session and of the path to each capsule:
+//!
+//! ```text
+//! {"a":1,"list":[2]}
+//! [{"a":1,"list":[{"\u0000":1700000000000}]},["list",0]]
+//! ```
+//!
+//! The text comes back with a write, to be compared with.
 
+mod capsule;
 mod from_json;
+#[cfg(test)]
+mod round_trip;
 mod to_json;
 
 pub use from_json::from_json;
