@@ -10,7 +10,13 @@ const bson = require('bson')
 const fc = require('fast-check')
 const { encode } = require('../lib/values')
 const { useDatabase } = require('./support/database')
-const { mixedSession, officialBytes, plainSession, readAs } = require('./support/values')
+const {
+  mixedSession,
+  officialBytes,
+  plainSession,
+  readAs,
+  sparseSession,
+} = require('./support/values')
 
 /** So many at a time, as a busy application does. */
 const SESSIONS = 150
@@ -53,7 +59,7 @@ function assertSame(actual, expected) {
   assert.equal(inspect(actual, all), inspect(expected, all))
 }
 
-const KINDS = { plain: plainSession, mixed: mixedSession }
+const KINDS = { plain: plainSession, sparse: sparseSession, mixed: mixedSession }
 
 describe('the bytes of a session', () => {
   for (const [kind, session] of Object.entries(KINDS)) {
@@ -158,6 +164,42 @@ describe('what BSON does not tell apart', () => {
       buffer: Buffer.from([1, 2]),
       proxy: { a: [new Date(1)] },
     })
+  })
+})
+
+describe('a few values that JSON has no form for', () => {
+  it('are where they were, whatever the keys', async () => {
+    const at = new Date(1)
+    const text =
+      '{"b":{"__proto__":{"at":0,"__proto__":0}},"a":[[],{"10":0,"0":0,"length":0}],"":{"":0}}'
+    const data = JSON.parse(text, (_key, value) => (value === 0 ? at : value))
+    Object.assign(data.a[1], { 0: new bson.ObjectId(), length: -0 })
+    data.a[0].push(Buffer.from('a'), 1, [NaN])
+    data.text = 'x'.repeat(2000)
+    await store.set('few', data)
+    assertSame(await store.get('few'), data)
+    assert.equal(Object.hasOwn(Object.prototype, 'at'), false)
+  })
+
+  it('may be a document that refers to another, or code with its scope', async () => {
+    const id = new bson.ObjectId()
+    const reference = new bson.DBRef('users', id, 'db', { at: new Date(1) })
+    const code = new bson.Code('f()', { at: new Date(1), list: [id, Buffer.from('a')] })
+    const data = { list: [reference, { code }], text: 'x'.repeat(2000) }
+    await store.set('documents', data)
+    assertSame(await store.get('documents'), readAs(officialBytes(data)))
+  })
+
+  it('are compared with what was read as exactly as others', async () => {
+    const stored = { long: bson.Long.fromBigInt(2n ** 60n), zero: -0, at: new Date(1), n: 1 }
+    await store.set('exact', { ...stored, text: 'x'.repeat(2000) })
+    const request = { ctx: {} }
+    const session = await store.get('exact', 0, request)
+    const other = { ctx: {} }
+    await store.get('exact', 0, other)
+    await store.set('exact', { ...session, zero: 0, at: new Date(2) }, 60_000, request)
+    await store.set('exact', { ...session, n: 2 }, 60_000, other)
+    assertSame(await store.get('exact'), { ...session, zero: 0, at: new Date(2), n: 2 })
   })
 })
 

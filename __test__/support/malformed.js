@@ -8,6 +8,8 @@ const { SessionStoreError } = require('../..')
 /** The bytes of text and of numbers, in a row. */
 const bytes = (...parts) => Buffer.concat(parts.map((part) => Buffer.from(part, 'latin1')))
 const int64 = (value) => Buffer.from(BigInt64Array.of(value).buffer)
+/** Beside which a few dates cross in capsules. */
+const padding = 'x'.repeat(300)
 
 /**
  * What no driver writes: the bytes of a document that are others when it is read, and what `get`
@@ -43,6 +45,23 @@ const MALFORMED = {
     document: { data: { at: new Date(1), 'again a': 1, b: 2, 'again b': 3 } },
     bytes: ['again b', 'again a'],
     gives: { at: new Date(1), 'again a': 3, b: 2 },
+  },
+  'a date twice': {
+    document: { data: { 'date a': new Date(1), b: 2, 'date b': new Date(2), padding } },
+    bytes: ['date b', 'date a'],
+    gives: { 'date a': new Date(2), b: 2, padding },
+  },
+  'a date, then its key with a number': {
+    document: { data: { 'first a': new Date(1), b: 2, 'first b': 3, padding } },
+    bytes: ['first b', 'first a'],
+    gives: { 'first a': 3, b: 2, padding },
+  },
+  'an object of dates twice': {
+    document: {
+      data: { 'all a': { at: new Date(1), list: [[new Date(2)]] }, 'all b': { at: 1 }, padding },
+    },
+    bytes: ['all b', 'all a'],
+    gives: { 'all a': { at: 1 }, padding },
   },
   'data twice': {
     document: { data: { a: 1 }, datb: { a: 2 } },

@@ -217,6 +217,17 @@ const plainSession = session(plainLeaf)
 /** Sessions of all that BSON has a form for. */
 const mixedSession = session(fc.oneof(plainLeaf, otherLeaf), true)
 
+/** Sessions of mostly what JSON has a form for: few enough of the rest to cross in capsules. */
+const sparseSession = fc
+  .tuple(
+    session(
+      fc.oneof({ weight: 5, arbitrary: plainLeaf }, { weight: 1, arbitrary: otherLeaf }),
+      true,
+    ),
+    fc.nat(3000),
+  )
+  .map(([data, length]) => ({ ...data, padding: 'x'.repeat(length) }))
+
 /** The bytes that the official package writes for a session. */
 function officialBytes(data) {
   return Buffer.from(bson.serialize(data, { ignoreUndefined: true }))
@@ -239,4 +250,4 @@ function promoteBuffers(value) {
   return value
 }
 
-module.exports = { mixedSession, officialBytes, plainSession, readAs }
+module.exports = { mixedSession, officialBytes, plainSession, readAs, sparseSession }
