@@ -54,9 +54,13 @@ class TcpProxy {
         left--
         if (left === 0) injected.end()
         return async (exchange) => {
-          await fault(exchange)
-          over++
-          if (over === times) injected.strike()
+          try {
+            await fault(exchange)
+          } finally {
+            // Also where the client hung up meanwhile: who waits for it would wait forever.
+            over++
+            if (over === times) injected.strike()
+          }
         }
       },
     }
