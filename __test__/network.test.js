@@ -6,8 +6,11 @@
 const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')
 const { Gate } = require('./support/gate')
-const { named, useNetwork } = require('./support/network')
-const { faults } = require('./support/proxy')
+const { SOON, named, useNetwork } = require('./support/network')
+const { GREETINGS, faults } = require('./support/proxy')
+
+/** More commands of a kind a store does not send while none is answered: src/dispatch/flow.rs. */
+const MOST_HELD_UP = 4
 
 describe('a network that breaks', { timeout: 120_000 }, () => {
   const network = useNetwork()
@@ -154,4 +157,22 @@ describe('a network that breaks', { timeout: 120_000 }, () => {
       assert.deepEqual(await last, { a: 2 })
     })
   }
+
+  test('an operation with no room beside commands that are held back fails in its time', {
+    timeout: 60_000,
+  }, async () => {
+    const store = network.store({ ...SOON, timeoutMS: 600_000, heartbeatFrequencyMS: 500 })
+    const unavailable = { code: 'ERR_UNAVAILABLE' }
+    await store.set('there', {})
+    const held = []
+    while (held.length < MOST_HELD_UP) {
+      const gate = new Gate()
+      network.proxy.inject(faults.holdCommand(gate), { commands: ['update'] })
+      held.push(assert.rejects(store.set(`held ${held.length}`, {}), unavailable))
+      await gate.reached
+    }
+    network.proxy.inject(faults.cut, { commands: GREETINGS, times: Infinity })
+    await Promise.all(held)
+    await assert.rejects(store.set('no room', {}), unavailable)
+  })
 })

@@ -12,6 +12,9 @@ const OP_MSG = 2013
 /** The commands of the store's own operations: not the heartbeats, nor the index. */
 const OPERATIONS = ['find', 'update', 'delete']
 
+/** Those by which the driver's monitors, and new connections, learn of the server. */
+const GREETINGS = ['hello', 'isMaster', 'ismaster']
+
 class TcpProxy {
   #port
   #listener = net.createServer((socket) => this.#serve(socket))
@@ -239,6 +242,8 @@ const faults = {
     exchange.reset()
   },
 
+  cut: async (exchange) => exchange.reset(),
+
   silence: () => new Promise(() => {}),
 }
 
@@ -272,4 +277,4 @@ function commandOf(message) {
   return message.toString('utf8', start, message.indexOf(0, start))
 }
 
-module.exports = { OPERATIONS, TcpProxy, faults }
+module.exports = { GREETINGS, OPERATIONS, TcpProxy, faults }

@@ -44,8 +44,9 @@ struct Inbox {
 #[derive(Default)]
 struct Queue {
     operations: Vec<Operation>,
-    /// By kind, whether an operation could be sent at once. If not, it is taken with the others
-    /// when there is room again, and waking the store's threads for it would only cost.
+    /// By kind, whether an operation is to wake the worker: one that could be sent at once, or the
+    /// first to be timed. Others are taken when there is room again or the worker looks at the
+    /// time, and waking the store's threads for them would only cost.
     wanted: [bool; 3],
     close: Option<Close>,
 }

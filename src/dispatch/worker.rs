@@ -153,11 +153,13 @@ impl Worker {
             && held_up.len() < MOST_LEFT_BEHIND
     }
 
-    /// Tells the inbox which operations are worth waking up for: those that could be sent at once.
-    /// True if there are such already.
+    /// Tells the inbox which operations are worth waking up for: those that could be sent at once,
+    /// and any while none is timed, since nothing else would time it. True if there are such
+    /// already.
     fn listen(&self) -> bool {
         let mut queue = self.inbox.lock();
-        queue.wanted = Kind::ALL.map(|kind| self.has_room(kind));
+        let none_is_timed = self.accepted.is_empty();
+        queue.wanted = Kind::ALL.map(|kind| none_is_timed || self.has_room(kind));
         let mut kinds = queue.operations.iter().map(Kind::of);
         kinds.any(|kind| queue.wanted[kind as usize])
     }
