@@ -185,7 +185,7 @@ function megabytes(bytes) {
 async function main() {
   for (const [name, part] of Object.entries(parts)) {
     if (process.env.PART && process.env.PART !== name) continue
-    const server = await startServer()
+    const server = await startServer({ needs: 'transactionNumbers' })
     const client = await new MongoClient(server.uri).connect()
     const options = { connection: server.uri, db: 'soak' }
     const collection = client.db('soak').collection('sessions')

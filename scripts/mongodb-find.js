@@ -25,23 +25,23 @@ async function* candidates(log, needs) {
   }
 }
 
-async function* search(log) {
+async function* search(log, patient = process.env.CI === 'true') {
   if (runQuietly('mongod', ['--version']).ok) yield kinds.mongod('mongod')
   const downloaded = await downloadMongod(log)
   if (downloaded) yield kinds.mongod(downloaded)
-  const found = findSecantusRust()
-  if (found) yield kinds['SecantusDB (Rust)'](found)
   yield kinds.SecantusDB(await installSecantus(log))
-  // It takes minutes, which nobody at a keyboard should wait for unasked.
-  const built = !found && process.env.CI === 'true' && (await installSecantusRust(log))
-  if (built) yield kinds['SecantusDB (Rust)'](built)
+  const fast = findSecantusRust() ?? (patient ? await installSecantusRust(log) : undefined)
+  if (fast) yield kinds['SecantusDB (Rust)'](fast)
 }
 
-/** Finds or installs a server for each need; one search serves all processes of a test run. */
-async function prepare(log) {
+/**
+ * Finds or installs a server for each need; one search serves all processes of a test run. Whoever
+ * is not `patient` does without a server that takes minutes to build.
+ */
+async function prepare(log, patient) {
   const chosen = []
   let unmet = NEEDS
-  for await (const { kind, program, can } of search(log)) {
+  for await (const { kind, program, can } of search(log, patient)) {
     const left = unmet.filter((needs) => needs && !can.includes(needs))
     if (left.length < unmet.length) chosen.push([kind, program])
     unmet = left

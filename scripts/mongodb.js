@@ -43,9 +43,13 @@ async function startServer({ log = () => {}, needs, ...options } = {}) {
   return startFirstThatWorks(options, log, needs)
 }
 
-/** Finds or installs the servers that startServer can start, for this process and its children. */
-function prepareServers({ log = console.log } = {}) {
-  return prepare(log)
+/**
+ * Finds or installs the servers that startServer can start, for this process and its children.
+ * @param {{ log?: (line: string) => void, patient?: boolean }} [options] `patient`: also those that
+ *   take minutes; by default only in CI
+ */
+function prepareServers({ log = console.log, patient } = {}) {
+  return prepare(log, patient)
 }
 
 async function startFirstThatWorks(options, log, needs) {

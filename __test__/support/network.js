@@ -20,6 +20,7 @@ class Network {
   #server
   #client
   #stores = []
+  #refuses = false
   /** @type {TcpProxy} */
   proxy
 
@@ -42,6 +43,8 @@ class Network {
   }
 
   async disconnect() {
+    if (this.#refuses) await this.#failCommands('off')
+    this.#refuses = false
     const closed = Promise.all(this.#stores.splice(0).map((store) => store.close()))
     // A store that waits for a broken network in vain fails its own test, not those after it.
     await this.proxy.close()
@@ -55,9 +58,24 @@ class Network {
     return store
   }
 
-  /** The collection, past the proxy. */
+  /** The database, past the proxy. */
+  get db() {
+    return this.#client.db('test')
+  }
+
   get collection() {
-    return this.#client.db('test').collection('sessions')
+    return this.db.collection('sessions')
+  }
+
+  /** The server refuses the next so many of these commands as a whole, in this test. */
+  async refuse(command, errorCode, times) {
+    this.#refuses = true
+    await this.#failCommands({ times }, { failCommands: [command], errorCode })
+  }
+
+  #failCommands(mode, data = {}) {
+    const admin = this.#client.db('admin')
+    return admin.command({ configureFailPoint: 'failCommand', mode, data })
   }
 
   /** What MongoDB itself has of these sessions. */

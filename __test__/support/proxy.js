@@ -5,8 +5,11 @@
 
 const { once } = require('node:events')
 const net = require('node:net')
+const { deserialize } = require('bson')
 
 const LENGTH_OF_HEADER = 16
+/** Behind the header come flags, and the kind of the one section that the driver sends. */
+const START_OF_BODY = LENGTH_OF_HEADER + 4 + 1
 const OP_MSG = 2013
 
 /** The commands of the store's own operations: not the heartbeats, nor the index. */
@@ -158,6 +161,11 @@ class Exchange {
     return this.#message.length
   }
 
+  /** The command as a document. */
+  get body() {
+    return deserialize(this.#message.subarray(START_OF_BODY))
+  }
+
   /** Sends the command to the server, or the first half of it. */
   send({ half = false } = {}) {
     return write(this.#server, part(this.#message, half))
@@ -273,7 +281,7 @@ async function* messages(socket) {
 /** The first key of the body is the command's name. */
 function commandOf(message) {
   if (message.readInt32LE(12) !== OP_MSG) return 'hello'
-  const start = LENGTH_OF_HEADER + 4 + 1 + 4 + 1
+  const start = START_OF_BODY + 4 + 1
   return message.toString('utf8', start, message.indexOf(0, start))
 }
 

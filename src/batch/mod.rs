@@ -9,7 +9,7 @@ use std::time::Duration;
 use mongodb::bson::RawDocument;
 
 use crate::codec::{self, CodecError};
-use crate::collection::{Collection, Trip, Written};
+use crate::collection::{Collection, Trip, Written, blames_a_statement};
 use crate::error::{Code, Failure};
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
 use crate::record;
@@ -36,12 +36,7 @@ pub async fn run(
 async fn get(collection: &Collection, operations: &[Arc<Operation>], trip: &Trip) -> Vec<Outcome> {
     let mut ids: Vec<Id> = operations.iter().map(|get| get.id.clone()).collect();
     ids.dedup();
-    let outcome = |record: &RawDocument| Some((id_of(record)?, outcome_of_record(record)));
-    let mut found: HashMap<Id, Outcome> = match collection.find(&ids, trip.deadline, outcome).await
-    {
-        Ok(found) => found.into_iter().flatten().collect(),
-        Err(failure) => return vec![Outcome::Failed(failure); operations.len()],
-    };
+    let mut found = read(collection, &ids, trip).await;
     let mut gets = operations.iter().peekable();
     let mut outcomes = Vec::with_capacity(operations.len());
     while let Some(get) = gets.next() {
@@ -53,6 +48,25 @@ async fn get(collection: &Collection, operations: &[Arc<Operation>], trip: &Trip
         outcomes.push(outcome.unwrap_or(Outcome::Missing));
     }
     outcomes
+}
+
+/// What became of each id; those that have no record are left out.
+async fn read(collection: &Collection, ids: &[Id], trip: &Trip) -> HashMap<Id, Outcome> {
+    let outcome = |record: &RawDocument| Some((id_of(record)?, outcome_of_record(record)));
+    match collection.find(ids, trip.deadline, outcome).await {
+        Ok(found) => found.into_iter().flatten().collect(),
+        Err(failure) if ids.len() > 1 && blames_a_statement(&failure) => {
+            let mut found = HashMap::with_capacity(ids.len());
+            for id in ids {
+                found.extend(Box::pin(read(collection, std::slice::from_ref(id), trip)).await);
+            }
+            found
+        }
+        Err(failure) => {
+            let failed = |id: &Id| (id.clone(), Outcome::Failed(failure.clone()));
+            ids.iter().map(failed).collect()
+        }
+    }
 }
 
 fn id_of(record: &RawDocument) -> Option<Id> {

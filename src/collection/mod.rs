@@ -28,7 +28,7 @@ use crate::options::Options;
 
 pub use client::Availability;
 use failure::Sorted;
-pub use failure::{timeout, too_large, unavailable};
+pub use failure::{blames_a_statement, timeout, too_large, unavailable};
 pub use fence::Trip;
 pub use statement::{Dates, Update, write_difference, write_swap, write_whole};
 pub use write::Written;
