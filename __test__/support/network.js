@@ -69,8 +69,8 @@ class Network {
 
   /** The server refuses the next so many of these commands as a whole, in this test. */
   async refuse(command, errorCode, times) {
-    this.#refuses = true
     await this.#failCommands({ times }, { failCommands: [command], errorCode })
+    this.#refuses = true
   }
 
   #failCommands(mode, data = {}) {

@@ -16,10 +16,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
-use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
-use mongodb::options::IndexOptions;
-use mongodb::{Client, ClientSession, IndexModel};
+use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::{Client, ClientSession};
 use tokio::time::Instant;
 
 use crate::error::Failure;
@@ -110,27 +108,33 @@ impl Collection {
 
     /// Makes sure that MongoDB removes expired sessions.
     pub async fn ensure_index(&self) -> Result<(), Failure> {
-        let index = IndexModel::builder()
-            .keys(doc! { "expiresAt": 1 })
-            .options(IndexOptions::builder().expire_after(Duration::ZERO).build())
-            .build();
-        let created = self.records.create_index(index).await;
-        created.map_err(|error| failure::sort(&error).failure)?;
+        let index =
+            doc! { "key": { "expiresAt": 1 }, "name": "expiresAt_1", "expireAfterSeconds": 0 };
+        let command = doc! { "createIndexes": self.records.name(), "indexes": [index] };
+        self.run(command).await?;
         Ok(())
     }
 
     /// The name of an index that removes sessions by `updatedAt`, as the stores on Mongoose
     /// make it.
     pub async fn find_ttl_on_updated_at(&self) -> Result<Option<String>, Failure> {
-        let sorted = |error| failure::sort(&error).failure;
-        let mut indexes = self.records.list_indexes().await.map_err(sorted)?;
-        while let Some(index) = indexes.try_next().await.map_err(sorted)? {
-            let options = index.options.unwrap_or_default();
-            if index.keys.contains_key("updatedAt") && options.expire_after.is_some() {
-                return Ok(Some(options.name.unwrap_or_default()));
-            }
-        }
-        Ok(None)
+        // A collection has at most 64 indexes, which come as one batch.
+        let command = doc! { "listIndexes": self.records.name(), "cursor": {} };
+        let reply = self.run(command).await?;
+        let cursor = reply.get_document("cursor");
+        let indexes = cursor.and_then(|cursor| cursor.get_array("firstBatch"));
+        let indexes = indexes.into_iter().flatten().filter_map(Bson::as_document);
+        let found = indexes.into_iter().find(|index| {
+            let keys = index.get_document("key");
+            let on_updated_at = keys.is_ok_and(|keys| keys.contains_key("updatedAt"));
+            on_updated_at && index.contains_key("expireAfterSeconds")
+        });
+        Ok(found.map(|index| index.get_str("name").unwrap_or_default().into()))
+    }
+
+    async fn run(&self, command: Document) -> Result<Document, Failure> {
+        let reply = self.database.run_command(command).await;
+        reply.map_err(|error| failure::sort(&error).failure)
     }
 
     /// Disconnects. Nothing may be under way. The driver waits for connections that it is still

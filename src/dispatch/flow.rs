@@ -18,7 +18,7 @@ const MOST: usize = 8;
 const HELD_UP: u32 = 8;
 
 /// How many batches may be held up at once beside those that are not.
-pub const MOST_HELD_UP: usize = 4;
+pub const MOST_HELD_UP: usize = 16;
 
 /// The same with those that nobody waits for any more, which only shut out late writes.
 pub const MOST_LEFT_BEHIND: usize = 32;
