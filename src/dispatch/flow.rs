@@ -20,6 +20,9 @@ const HELD_UP: u32 = 8;
 /// How many batches may be held up at once beside those that are not.
 pub const MOST_HELD_UP: usize = 16;
 
+/// The same while there is no server, for which they would only wait and take memory.
+pub const MOST_WITHOUT_SERVER: usize = 4;
+
 /// The same with those that nobody waits for any more, which only shut out late writes.
 pub const MOST_LEFT_BEHIND: usize = 32;
 

@@ -8,7 +8,7 @@ use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::connection::Connection;
-use super::flow::{Flow, MOST_HELD_UP, MOST_LEFT_BEHIND};
+use super::flow::{Flow, MOST_HELD_UP, MOST_LEFT_BEHIND, MOST_WITHOUT_SERVER};
 use super::lanes::{Kind, Lanes};
 use super::{Close, Completions, Inbox};
 use crate::batch;
@@ -149,8 +149,10 @@ impl Worker {
             same_kind.partition(|batch| self.flow.is_held_up(batch.sent.elapsed()));
         let waited_for = held_up.iter().filter(|batch| !batch.is_settled());
         others.len() < self.flow.limit(self.availability.round_trip())
-            && waited_for.count() < MOST_HELD_UP
-            && held_up.len() < MOST_LEFT_BEHIND
+            && match self.availability.is_available() {
+                true => waited_for.count() < MOST_HELD_UP && held_up.len() < MOST_LEFT_BEHIND,
+                false => held_up.len() < MOST_WITHOUT_SERVER,
+            }
     }
 
     /// Tells the inbox which operations are worth waking up for: those that could be sent at once,
