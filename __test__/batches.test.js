@@ -11,6 +11,7 @@ const { useNetwork } = require('./support/network')
 
 const BAD_VALUE = 2
 const DUPLICATE_KEY = 11000
+const WRITE_CONCERN_FAILED = 64
 const DOCUMENT_VALIDATION_FAILURE = 121
 
 /** Two of them exceed MongoDB's limit of 16 MiB. */
@@ -149,6 +150,47 @@ describe('only the guilty operation of a batch fails', { timeout: 120_000 }, () 
       assert.deepEqual(await batch.stored(), all)
     })
   }
+
+  describe('where MongoDB executes a command, but cannot confirm it', () => {
+    const INTERRUPTED = 11601
+    const failed = (outcomes) => outcomes.map(({ reason }) => [reason?.code, reason?.mongoCode])
+
+    for (const code of [INTERRUPTED, WRITE_CONCERN_FAILED]) {
+      test(`with code ${code}: it is not executed again`, async () => {
+        const batch = await Batch.gather(network, `unconfirmed ${code}`, 0)
+        await network.fail('update', { writeConcernError: { code, errmsg: 'x' } }, 1)
+        const outcomes = await batch.send('update', (index) => batch.set(index))
+        const expected = ['ERR_SERVER', code]
+        assert.deepEqual(
+          failed(outcomes),
+          batch.each(() => expected),
+        )
+        assert.deepEqual(batch.sizes, [batch.ids.length])
+        assert.deepEqual(
+          await batch.stored(),
+          batch.each((index) => batch.changed(index)),
+        )
+      })
+    }
+
+    test('the one that it did not execute fails with its own code', async () => {
+      const batch = await Batch.gather(network, 'unconfirmed and refused', 2)
+      await batch.collection.createIndex({ 'data.seat': 1 }, { unique: true, sparse: true })
+      await batch.collection.insertOne({ _id: 'other', data: { seat: 'taken' } })
+      const writeConcernError = { code: WRITE_CONCERN_FAILED, errmsg: 'x' }
+      await network.fail('update', { writeConcernError }, 1)
+      const outcomes = await batch.send('update', (index) =>
+        batch.set(index, { ...batch.changed(index), ...(index === 2 && { seat: 'taken' }) }),
+      )
+      const others = ['ERR_SERVER', WRITE_CONCERN_FAILED]
+      const expected = but(
+        batch,
+        batch.each(() => others),
+        ['ERR_SERVER', DUPLICATE_KEY],
+      )
+      assert.deepEqual(failed(outcomes), expected)
+    })
+  })
 
   describe('where a stored document is malformed', () => {
     const get = async (batch, fault) => {

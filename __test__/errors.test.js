@@ -32,6 +32,8 @@ async function assertFails(promise, code) {
   return error
 }
 
+const SHUTDOWN_IN_PROGRESS = 91
+
 describe('errors', () => {
   const uri = process.env.MONGODB_URI
   const db = `errors_${process.pid}`
@@ -165,7 +167,7 @@ describe('errors of a server with access control', () => {
   let client
 
   before(async () => {
-    server = await startServer({ auth })
+    server = await startServer({ auth, needs: 'failPoints' })
     client = await new MongoClient(server.uri).connect()
   })
 
@@ -181,6 +183,16 @@ describe('errors of a server with access control', () => {
     await assertFails(store.get('id'), 'ERR_AUTH')
     await assertFails(store.set('id', { content: SECRET }), 'ERR_AUTH')
     seen.push(inspect(store, { depth: 10, showHidden: true }))
+    await store.close()
+  })
+
+  test('a server that cannot sign in anybody yet says nothing about the credentials', async () => {
+    const data = { failCommands: ['saslStart', 'saslContinue'], errorCode: SHUTDOWN_IN_PROGRESS }
+    const failPoint = { configureFailPoint: 'failCommand', mode: { times: 3 }, data }
+    await client.db('admin').command(failPoint)
+    const store = new SessionStore({ connection: server.uri })
+    await store.set('early', { a: 1 })
+    assert.deepEqual(await store.get('early'), { a: 1 })
     await store.close()
   })
 

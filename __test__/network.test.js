@@ -158,6 +158,23 @@ describe('a network that breaks', { timeout: 120_000 }, () => {
     })
   }
 
+  test('an operation that waits for an answer is not unavailable for a passing fault', async () => {
+    const store = network.store({ serverSelectionTimeoutMS: 500, timeoutMS: 30_000 })
+    await store.set('there', { a: 1 })
+    const gate = new Gate()
+    network.proxy.inject(faults.holdReply(gate), { commands: ['find'] })
+    const read = store.get('there')
+    await gate.reached
+    const age = performance.now() + 600
+    while (performance.now() < age) await store.set('beside', {})
+    for (let fault = 0; fault < 3; fault++) {
+      const { struck } = network.proxy.inject(faults.cutReply, { commands: ['update'] })
+      await Promise.all([struck, store.set('beside', {})])
+    }
+    gate.open()
+    assert.deepEqual(await read, { a: 1 })
+  })
+
   test('an operation with no room beside commands that are held back fails in its time', {
     timeout: 60_000,
   }, async () => {

@@ -25,6 +25,8 @@ class Batch {
   #gate = new Gate()
   #requests
   #reads
+  /** How many operations each command carried, once they were sent. @type {number[]} */
+  sizes = []
 
   /** `name` is that of the collection, `guilty` the number of the operation that is to fail. */
   static async gather(network, name, guilty) {
@@ -87,9 +89,9 @@ class Batch {
    * @param {number} [options.sent] how many of the operations the first of them is to carry
    */
   async send(command, operation, { fault = faults.none, sent = SIZE } = {}) {
-    const sizes = []
+    this.sizes = []
     const look = (exchange) => {
-      sizes.push(count[command](exchange.body))
+      this.sizes.push(count[command](exchange.body))
       return fault(exchange)
     }
     this.#network.proxy.inject(look, { commands: [command], times: Infinity })
@@ -97,7 +99,7 @@ class Batch {
     this.#gate.open()
     const outcomes = await Promise.allSettled(operations)
     await Promise.all(this.#reads)
-    assert.equal(sizes[0], sent)
+    assert.equal(this.sizes[0], sent)
     return outcomes
   }
 

@@ -68,8 +68,13 @@ class Network {
   }
 
   /** The server refuses the next so many of these commands as a whole, in this test. */
-  async refuse(command, errorCode, times) {
-    await this.#failCommands({ times }, { failCommands: [command], errorCode })
+  refuse(command, errorCode, times) {
+    return this.fail(command, { errorCode }, times)
+  }
+
+  /** The next so many of these commands fail as `failure` says, in this test. */
+  async fail(command, failure, times) {
+    await this.#failCommands({ times }, { failCommands: [command], ...failure })
     this.#refuses = true
   }
 

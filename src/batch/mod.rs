@@ -1,4 +1,7 @@
 //! A batch: operations of one kind on different sessions that travel as one command.
+//!
+//! No operation waits for another that travels with it: one that takes longer, or that may be to
+//! blame for a failure of all, leaves the batch and goes alone.
 
 mod set;
 
@@ -14,58 +17,85 @@ use crate::error::{Code, Failure};
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
 use crate::record;
 
-/// Executes the operations, all of one kind, and gives each its outcome.
-pub async fn run(
-    collection: &Collection,
-    operations: &[Arc<Operation>],
-    touch_after: Duration,
-    trip: &Trip,
-) -> Vec<(u32, Outcome)> {
-    let outcomes = match operations.first().map(|operation| &operation.action) {
-        Some(Action::Get) => get(collection, operations, trip).await,
-        Some(Action::Set { .. }) => set::run(collection, operations, touch_after, trip).await,
-        Some(Action::Destroy) => destroy(collection, operations, trip).await,
-        None => Vec::new(),
-    };
-    (operations.iter().map(|operation| operation.token))
-        .zip(outcomes)
-        .collect()
+pub type Ended = (Arc<Operation>, Outcome);
+
+pub struct Batch<'a> {
+    pub collection: &'a Collection,
+    /// Of one kind. Those on one id are reads, side by side.
+    pub operations: &'a [Arc<Operation>],
+    pub touch_after: Duration,
+    pub trip: &'a Trip,
+    pub leave: &'a (dyn Leave + Sync),
 }
 
-/// Several operations may ask for one session: it is read once.
-async fn get(collection: &Collection, operations: &[Arc<Operation>], trip: &Trip) -> Vec<Outcome> {
-    let mut ids: Vec<Id> = operations.iter().map(|get| get.id.clone()).collect();
-    ids.dedup();
-    let mut found = read(collection, &ids, trip).await;
-    let mut gets = operations.iter().peekable();
-    let mut outcomes = Vec::with_capacity(operations.len());
-    while let Some(get) = gets.next() {
-        let shared = gets.peek().is_some_and(|next| next.id == get.id);
-        let outcome = match shared {
-            true => found.get(&get.id).cloned(),
-            false => found.remove(&get.id),
-        };
-        outcomes.push(outcome.unwrap_or(Outcome::Missing));
+/// Where operations go that leave a batch before it ends.
+pub trait Leave {
+    fn ended(&self, ended: Vec<Ended>);
+    /// All of them are on one id: they become a batch that none leaves.
+    fn alone(&self, operations: &[Arc<Operation>]);
+}
+
+impl Batch<'_> {
+    /// Executes the operations. Gives the outcomes of those that have not left.
+    pub async fn run(&self) -> Vec<Ended> {
+        match self.operations.first().map(|operation| &operation.action) {
+            Some(Action::Get) => self.get().await,
+            Some(Action::Set { .. }) => self.set().await,
+            Some(Action::Destroy) => self.destroy().await,
+            None => Vec::new(),
+        }
     }
-    outcomes
-}
 
-/// What became of each id; those that have no record are left out.
-async fn read(collection: &Collection, ids: &[Id], trip: &Trip) -> HashMap<Id, Outcome> {
-    let outcome = |record: &RawDocument| Some((id_of(record)?, outcome_of_record(record)));
-    match collection.find(ids, trip.deadline, outcome).await {
-        Ok(found) => found.into_iter().flatten().collect(),
-        Err(failure) if ids.len() > 1 && blames_a_statement(&failure) => {
-            let mut found = HashMap::with_capacity(ids.len());
-            for id in ids {
-                found.extend(Box::pin(read(collection, std::slice::from_ref(id), trip)).await);
+    async fn get(&self) -> Vec<Ended> {
+        let by_id = || self.operations.chunk_by(|one, next| one.id == next.id);
+        let ids: Vec<Id> = by_id().map(|gets| gets[0].id.clone()).collect();
+        let outcome = |record: &RawDocument| Some((id_of(record)?, outcome_of_record(record)));
+        let read = self.collection.find(&ids, self.trip.deadline, outcome);
+        let mut found: HashMap<Id, Outcome> = match read.await {
+            Ok(found) => found.into_iter().flatten().collect(),
+            Err(failure) => return self.refused(self.operations.iter(), failure),
+        };
+        let mut ended = Vec::with_capacity(self.operations.len());
+        for gets in by_id() {
+            let outcome = found.remove(&gets[0].id).unwrap_or(Outcome::Missing);
+            let outcomes = std::iter::repeat_n(outcome, gets.len());
+            ended.extend(gets.iter().cloned().zip(outcomes));
+        }
+        ended
+    }
+
+    async fn destroy(&self) -> Vec<Ended> {
+        let ids: Vec<Id> = self.operations.iter().map(|one| one.id.clone()).collect();
+        let written = match self.collection.delete(&ids, self.trip).await {
+            Ok(written) => written,
+            Err(failure) => return self.refused(self.operations.iter(), failure),
+        };
+        let mut ended = Vec::with_capacity(written.len());
+        for (destroy, written) in self.operations.iter().zip(written) {
+            match written {
+                Written::Alone => self.leave.alone(std::slice::from_ref(destroy)),
+                Written::Failed(failure) => ended.push((destroy.clone(), Outcome::Failed(failure))),
+                _ => ended.push((destroy.clone(), Outcome::Destroyed)),
             }
-            found
         }
-        Err(failure) => {
-            let failed = |id: &Id| (id.clone(), Outcome::Failed(failure.clone()));
-            ids.iter().map(failed).collect()
+        ended
+    }
+
+    /// A command of these operations failed as a whole. If that may be for the sake of one of them,
+    /// each goes alone.
+    fn refused<'o>(
+        &self,
+        operations: impl Iterator<Item = &'o Arc<Operation>>,
+        failure: Failure,
+    ) -> Vec<Ended> {
+        let operations: Vec<_> = operations.cloned().collect();
+        let by_id = operations.chunk_by(|one, next| one.id == next.id);
+        if blames_a_statement(&failure) && by_id.clone().nth(1).is_some() {
+            by_id.for_each(|operations| self.leave.alone(operations));
+            return Vec::new();
         }
+        let failed = |operation| (operation, Outcome::Failed(failure.clone()));
+        operations.into_iter().map(failed).collect()
     }
 }
 
@@ -92,23 +122,6 @@ fn found(record: &RawDocument, content: Content) -> Outcome {
         content,
         expires_at: record::expires_at(record),
     })
-}
-
-async fn destroy(
-    collection: &Collection,
-    operations: &[Arc<Operation>],
-    trip: &Trip,
-) -> Vec<Outcome> {
-    let ids: Vec<Id> = operations
-        .iter()
-        .map(|destroy| destroy.id.clone())
-        .collect();
-    let written = collection.delete(&ids, trip).await.into_iter();
-    let outcomes = written.map(|written| match written {
-        Written::Failed(failure) => Outcome::Failed(failure),
-        _ => Outcome::Destroyed,
-    });
-    outcomes.collect()
 }
 
 impl From<CodecError> for Failure {

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
 use mongodb::bson::{RawDocument, RawDocumentBuf};
 use tokio::time::Instant;
 
+use super::{Batch, Ended};
 use crate::codec::{self, CodecError};
-use crate::collection::{self, Collection, Dates, Trip, Update, Written};
+use crate::collection::{self, Dates, Update, Written};
 use crate::difference::Difference;
 use crate::error::Failure;
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
@@ -22,7 +22,7 @@ const SWAP_PAUSE: Duration = Duration::from_millis(2);
 enum Plan {
     /// As a statement of the batch's one command, and what it means if that succeeds.
     Update(Update, Outcome),
-    /// By compare-and-swap, for what `$set` and `$unset` cannot express.
+    /// By compare-and-swap, for what `$set` and `$unset` cannot express. Takes more than one command.
     Swap {
         states: Vec<RawDocumentBuf>,
         data: RawDocumentBuf,
@@ -32,80 +32,147 @@ enum Plan {
     Refused(Failure),
 }
 
-pub async fn run(
-    collection: &Collection,
-    operations: &[Arc<Operation>],
-    touch_after: Duration,
-    trip: &Trip,
-) -> Vec<Outcome> {
-    let mut outcomes = vec![Outcome::Dropped; operations.len()];
-    let mut updates = Vec::with_capacity(operations.len());
-    let mut meanings = Vec::with_capacity(operations.len());
-    let mut swaps = Vec::new();
-    for (index, operation) in operations.iter().enumerate() {
-        let plan = plan(operation, touch_after);
-        match plan.unwrap_or_else(|refused| Plan::Refused(refused.into())) {
-            Plan::Nothing => outcomes[index] = Outcome::Unchanged,
-            Plan::Update(update, meaning) => {
-                updates.push(update);
-                meanings.push((index, meaning));
-            }
-            Plan::Swap { states, data } => swaps.push(async move {
-                let swapped = swap(collection, operation, &states, &data, trip).await;
-                (index, swapped.unwrap_or_else(Outcome::Failed))
-            }),
-            Plan::Refused(failure) => outcomes[index] = Outcome::Failed(failure),
-        }
-    }
-    let mut unsure = Vec::new();
-    let (written, swapped) = join(collection.update(&updates, trip), join_all(swaps)).await;
-    for (index, outcome) in swapped {
-        outcomes[index] = outcome;
-    }
-    for (((index, meaning), update), written) in meanings.into_iter().zip(&updates).zip(written) {
-        outcomes[index] = match written {
-            Written::Created => Outcome::Created,
-            Written::Failed(failure) => Outcome::Failed(failure),
-            Written::Unsure if !update.upsert => {
-                unsure.push(index);
-                meaning
-            }
-            Written::Matched | Written::Unsure => meaning,
-        };
-    }
-    mark_dropped(collection, operations, &unsure, &mut outcomes, trip).await;
-    outcomes
+/// A statement of the batch's command.
+struct Sent<'a> {
+    operation: &'a Arc<Operation>,
+    upsert: bool,
+    /// What it means if it succeeds.
+    meaning: Outcome,
 }
 
-/// MongoDB says how many statements found their session, not which: where some did not, this asks
-/// who is gone.
-async fn mark_dropped(
-    collection: &Collection,
-    operations: &[Arc<Operation>],
-    unsure: &[usize],
-    outcomes: &mut [Outcome],
-    trip: &Trip,
-) {
-    if let [only] = unsure {
-        outcomes[*only] = Outcome::Dropped;
-        return;
+impl Batch<'_> {
+    pub(super) async fn set(&self) -> Vec<Ended> {
+        let mut ended = Vec::with_capacity(self.operations.len());
+        let mut updates = Vec::with_capacity(self.operations.len());
+        let mut sent = Vec::with_capacity(self.operations.len());
+        for operation in self.operations {
+            let outcome = match plan(operation, self.touch_after) {
+                Ok(Plan::Update(update, meaning)) => {
+                    let upsert = update.upsert;
+                    updates.push(update);
+                    sent.push(Sent {
+                        operation,
+                        upsert,
+                        meaning,
+                    });
+                    continue;
+                }
+                Ok(Plan::Swap { .. }) if self.operations.len() > 1 => {
+                    self.leave.alone(std::slice::from_ref(operation));
+                    continue;
+                }
+                Ok(Plan::Swap { states, data }) => self
+                    .swap(operation, &states, &data)
+                    .await
+                    .unwrap_or_else(Outcome::Failed),
+                Ok(Plan::Nothing) => Outcome::Unchanged,
+                Ok(Plan::Refused(failure)) => Outcome::Failed(failure),
+                Err(refused) => Outcome::Failed(refused.into()),
+            };
+            ended.push((operation.clone(), outcome));
+        }
+        match self.collection.update(&updates, self.trip).await {
+            Ok(written) => self.sort(sent, written, ended).await,
+            Err(failure) => {
+                ended.extend(self.refused(sent.iter().map(|sent| sent.operation), failure));
+                ended
+            }
+        }
     }
-    if unsure.is_empty() {
-        return;
+
+    async fn sort(
+        &self,
+        sent: Vec<Sent<'_>>,
+        written: Vec<Written>,
+        mut ended: Vec<Ended>,
+    ) -> Vec<Ended> {
+        let mut unsure = Vec::new();
+        for (sent, written) in sent.into_iter().zip(written) {
+            let outcome = match written {
+                Written::Created => Outcome::Created,
+                Written::Failed(failure) => Outcome::Failed(failure),
+                Written::Alone => {
+                    self.leave.alone(std::slice::from_ref(sent.operation));
+                    continue;
+                }
+                Written::Unsure if !sent.upsert => {
+                    unsure.push((sent.operation.clone(), sent.meaning));
+                    continue;
+                }
+                Written::Matched | Written::Unsure => sent.meaning,
+            };
+            ended.push((sent.operation.clone(), outcome));
+        }
+        match unsure.as_mut_slice() {
+            [] => return ended,
+            [(_, outcome)] => *outcome = Outcome::Dropped,
+            unsure => {
+                self.leave.ended(std::mem::take(&mut ended));
+                self.find_dropped(unsure).await;
+            }
+        }
+        ended.extend(unsure);
+        ended
     }
-    let ids: Vec<Id> = unsure
-        .iter()
-        .map(|index| operations[*index].id.clone())
-        .collect();
-    // Without an answer the sessions that are gone are taken for written: nothing was lost that
-    // was still there.
-    let Ok(there) = collection.find(&ids, trip.deadline, super::id_of).await else {
-        return;
-    };
-    let there: HashSet<Id> = there.into_iter().flatten().collect();
-    for (id, index) in ids.iter().zip(unsure) {
-        if !there.contains(id) {
-            outcomes[*index] = Outcome::Dropped;
+
+    /// MongoDB says how many statements found their session, not which: where some did not, this
+    /// asks who is gone.
+    async fn find_dropped(&self, unsure: &mut [Ended]) {
+        let ids: Vec<Id> = unsure.iter().map(|(set, _)| set.id.clone()).collect();
+        let there = self
+            .collection
+            .find_latest(&ids, self.trip.deadline, super::id_of);
+        // Without an answer the sessions that are gone are taken for written: nothing was lost that
+        // was still there.
+        let Ok(there) = there.await else {
+            return;
+        };
+        let there: HashSet<Id> = there.into_iter().flatten().collect();
+        for (set, outcome) in unsure {
+            if !there.contains(&set.id) {
+                *outcome = Outcome::Dropped;
+            }
+        }
+    }
+
+    /// Reads the session, applies this request's changes, writes if nobody wrote in between, else
+    /// again.
+    async fn swap(
+        &self,
+        operation: &Operation,
+        states: &[RawDocumentBuf],
+        data: &RawDocumentBuf,
+    ) -> Result<Outcome, Failure> {
+        let Action::Set { lifetime, .. } = operation.action else {
+            return Ok(Outcome::Dropped);
+        };
+        let malformed = |_| Failure::from(CodecError::Malformed);
+        let mut difference = difference(states, data)?;
+        difference.complete_expiry(data);
+        loop {
+            let id = std::slice::from_ref(&operation.id);
+            let deadline = self.trip.deadline;
+            let found = self
+                .collection
+                .find_latest(id, deadline, RawDocument::to_owned)
+                .await?;
+            let Some(record) = found.first() else {
+                return Ok(Outcome::Dropped);
+            };
+            let stored = match record.get_document("data") {
+                Ok(stored) => difference.apply(data, stored).map_err(malformed)?,
+                Err(_) => data.clone(),
+            };
+            if record::size(&operation.id, &stored) > MAX_RECORD_SIZE {
+                return Err(collection::too_large());
+            }
+            let update = collection::write_swap(&operation.id, record, &stored, dates(lifetime));
+            match self.collection.update(&[update], self.trip).await?.pop() {
+                Some(Written::Failed(failure)) => return Err(failure),
+                Some(Written::Matched | Written::Created) => return Ok(Outcome::Updated),
+                _ if Instant::now() < deadline => tokio::time::sleep(SWAP_PAUSE).await,
+                _ => return Err(self.collection.out_of_time()),
+            }
         }
     }
 }
@@ -172,48 +239,6 @@ fn gains_less(touch_after: Duration, expires_at: Option<i64>, dates: Dates) -> b
     };
     let gain = dates.expires_at.timestamp_millis() - expires_at;
     u64::try_from(gain).is_ok_and(|gain| Duration::from_millis(gain) < touch_after)
-}
-
-/// Reads the session, applies this request's changes, writes if nobody wrote in between, else
-/// again.
-async fn swap(
-    collection: &Collection,
-    operation: &Operation,
-    states: &[RawDocumentBuf],
-    data: &RawDocumentBuf,
-    trip: &Trip,
-) -> Result<Outcome, Failure> {
-    let Action::Set { lifetime, .. } = operation.action else {
-        return Ok(Outcome::Dropped);
-    };
-    let malformed = |_| Failure::from(CodecError::Malformed);
-    let mut difference = difference(states, data)?;
-    difference.complete_expiry(data);
-    loop {
-        let id = std::slice::from_ref(&operation.id);
-        let found = collection
-            .find(id, trip.deadline, RawDocument::to_owned)
-            .await?;
-        let Some(record) = found.first() else {
-            return Ok(Outcome::Dropped);
-        };
-        let stored = match record.get_document("data") {
-            Ok(stored) => difference.apply(data, stored).map_err(malformed)?,
-            Err(_) => data.clone(),
-        };
-        if record::size(&operation.id, &stored) > MAX_RECORD_SIZE {
-            return Err(collection::too_large());
-        }
-        let update = collection::write_swap(&operation.id, record, &stored, dates(lifetime));
-        match collection.update(&[update], trip).await.pop() {
-            Some(Written::Failed(failure)) => return Err(failure),
-            Some(Written::Unsure) | None if Instant::now() < trip.deadline => {
-                tokio::time::sleep(SWAP_PAUSE).await;
-            }
-            Some(Written::Unsure) | None => return Err(collection.out_of_time()),
-            Some(Written::Matched | Written::Created) => return Ok(Outcome::Updated),
-        }
-    }
 }
 
 fn dates(lifetime: i64) -> Dates {

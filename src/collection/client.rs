@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
@@ -20,16 +20,36 @@ pub struct Availability {
     seen: Arc<Mutex<Seen>>,
 }
 
-#[derive(Default)]
 struct Seen {
     /// The servers that could take a write now.
     writable: HashSet<ServerAddress>,
+    /// When it was last found whether there are such, and it was not as before.
+    changed: Instant,
     round_trip: Option<Duration>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Seen {
+            writable: HashSet::new(),
+            changed: Instant::now(),
+            round_trip: None,
+        }
+    }
 }
 
 impl Availability {
     pub fn is_available(&self) -> bool {
         !self.lock().writable.is_empty()
+    }
+
+    /// For how long no server has been there; zero while one is.
+    pub fn absence(&self) -> Duration {
+        let seen = self.lock();
+        match seen.writable.is_empty() {
+            true => seen.changed.elapsed(),
+            false => Duration::ZERO,
+        }
     }
 
     /// The latest that a monitor measured.
@@ -44,20 +64,27 @@ impl Availability {
     fn watch(&self, event: SdamEvent) {
         match event {
             SdamEvent::ServerDescriptionChanged(event) => {
-                let mut seen = self.lock();
-                if takes_writes(event.new_description.server_type()) {
-                    seen.writable.insert(event.address.clone());
-                } else {
-                    seen.writable.remove(&event.address);
-                }
+                let takes_writes = takes_writes(event.new_description.server_type());
+                self.lock().note(&event.address, takes_writes);
             }
-            SdamEvent::ServerClosed(event) => {
-                self.lock().writable.remove(&event.address);
-            }
+            SdamEvent::ServerClosed(event) => self.lock().note(&event.address, false),
             SdamEvent::ServerHeartbeatSucceeded(event) => {
                 self.lock().round_trip = Some(event.duration);
             }
             _ => {}
+        }
+    }
+}
+
+impl Seen {
+    fn note(&mut self, server: &ServerAddress, takes_writes: bool) {
+        let was_absent = self.writable.is_empty();
+        match takes_writes {
+            true => self.writable.insert(server.clone()),
+            false => self.writable.remove(server),
+        };
+        if self.writable.is_empty() != was_absent {
+            self.changed = Instant::now();
         }
     }
 }

@@ -14,11 +14,23 @@ const RETRYABLE: [i32; 13] = [
 const UNAUTHORIZED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
 const ILLEGAL_OPERATION: i32 = 20;
+const NOT_SUPPORTED: i32 = 301;
+const INTERRUPTED: i32 = 11601;
 const MAX_TIME_EXPIRED: i32 = 50;
 const WRITE_CONFLICT: i32 = 112;
 pub const DUPLICATE_KEY: i32 = 11000;
-const UNCONFIRMED: [i32; 3] = [64, 79, 100];
 const TOO_LARGE: [i32; 3] = [10334, 17419, 17420];
+
+/// How servers without retryable writes refuse a transaction number; the code alone may say other
+/// things. The driver has words of its own for the first.
+const REFUSALS_OF_NUMBERS: [(i32, &str); 3] = [
+    (ILLEGAL_OPERATION, "Transaction numbers"),
+    (ILLEGAL_OPERATION, "retryable writes"),
+    (NOT_SUPPORTED, "Retryable writes"), // Amazon DocumentDB
+];
+
+/// By this a server, or the driver in its place, says that sending a write again may help.
+pub const RETRYABLE_WRITE: &str = "RetryableWriteError";
 
 /// A failure of a command.
 pub struct Sorted {
@@ -27,6 +39,9 @@ pub struct Sorted {
     pub retry: bool,
     /// Whether MongoDB said nothing: it may have executed the command, or may still do so.
     pub unanswered: bool,
+    /// Whether it would do without a transaction number: a standalone server has no retryable
+    /// writes.
+    pub without_number: bool,
 }
 
 impl Sorted {
@@ -35,33 +50,42 @@ impl Sorted {
             failure,
             retry: false,
             unanswered: false,
+            without_number: false,
         }
     }
 
     pub fn out_of_time(failure: Failure) -> Self {
         Sorted {
-            failure,
-            retry: false,
             unanswered: true,
+            ..Sorted::last(failure)
         }
     }
 
     fn again(failure: Failure) -> Self {
         Sorted {
-            failure,
             retry: true,
-            unanswered: false,
+            ..Sorted::last(failure)
         }
     }
 }
 
 pub fn sort(error: &Error) -> Sorted {
+    let sorted = sort_kind(error);
+    Sorted {
+        retry: sorted.retry || error.contains_label(RETRYABLE_WRITE),
+        ..sorted
+    }
+}
+
+fn sort_kind(error: &Error) -> Sorted {
     match error.kind.as_ref() {
-        ErrorKind::Command(command) => sort_code(command.code, &command.code_name),
-        ErrorKind::Authentication { .. } => Sorted::last(Failure::new(
-            Code::Auth,
-            "MongoDB refused the credentials; check user, password and authSource",
-        )),
+        ErrorKind::Command(command) => Sorted {
+            without_number: REFUSALS_OF_NUMBERS
+                .iter()
+                .any(|(code, words)| command.code == *code && command.message.contains(words)),
+            ..sort_code(command.code, &command.code_name)
+        },
+        ErrorKind::Authentication { .. } => sort_authentication(error),
         ErrorKind::ServerSelection { message, .. } => {
             Sorted::last(unavailable(Some(message.clone())))
         }
@@ -69,9 +93,8 @@ pub fn sort(error: &Error) -> Sorted {
             Sorted::last(unavailable(Some(format!("DNS: {message}"))))
         }
         ErrorKind::Io(io) => Sorted {
-            failure: unavailable(Some(io.to_string())),
-            retry: true,
             unanswered: true,
+            ..Sorted::again(unavailable(Some(io.to_string())))
         },
         ErrorKind::ConnectionPoolCleared { .. } => Sorted::again(unavailable(None)),
         ErrorKind::Shutdown => {
@@ -87,6 +110,21 @@ pub fn sort(error: &Error) -> Sorted {
             "MongoDB's answer holds a malformed document",
         )),
         _ => Sorted::last(Failure::new(Code::Server, "the MongoDB driver failed")),
+    }
+}
+
+/// While it starts or stops, a server refuses to sign anybody in, which says nothing about the
+/// credentials.
+fn sort_authentication(error: &Error) -> Sorted {
+    // The driver keeps it in a box.
+    let beneath = std::error::Error::source(error);
+    let beneath = beneath.and_then(|source| source.downcast_ref::<Box<Error>>());
+    match beneath.map(|error| sort(error)) {
+        Some(passing) if passing.retry => passing,
+        _ => Sorted::last(Failure::new(
+            Code::Auth,
+            "MongoDB refused the credentials; check user, password and authSource",
+        )),
     }
 }
 
@@ -145,17 +183,12 @@ pub fn timeout(limit: Duration) -> Failure {
     )
 }
 
-/// A standalone server has no retryable writes, and says so.
-pub fn refuses_transaction_numbers(sorted: &Sorted) -> bool {
-    sorted.failure.mongo_code == Some(ILLEGAL_OPERATION)
-}
-
-/// Whether a command of many statements may have failed for the sake of one. Not where all were
-/// executed, but too few servers confirmed it.
+/// Whether a command of many statements may have failed for the sake of one. Not where it was
+/// stopped half-way: what was executed is not to be executed again.
 pub fn blames_a_statement(failure: &Failure) -> bool {
     let refused = matches!(
         failure.code,
         Code::Server | Code::SessionValue | Code::SessionTooLarge
     );
-    refused && !(failure.mongo_code).is_some_and(|code| UNCONFIRMED.contains(&code))
+    refused && failure.mongo_code != Some(INTERRUPTED)
 }

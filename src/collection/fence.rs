@@ -18,8 +18,10 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Collection, failure, statement};
 use crate::error::Code;
 
-/// How long one attempt waits for an answer; it doubles up to the time of an operation.
+/// How long one attempt waits for an answer; it doubles up to `LONGEST_WAIT`, since a connection
+/// that a network has swallowed answers never.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -64,12 +66,10 @@ impl Collection {
             let run = self.database.run_raw_command(fence.clone());
             match timeout(wait, run.session(&mut session).into_future()).await {
                 Ok(Ok(_)) => return self.give_back(Some(session)),
-                Ok(Err(error)) if failure::sort(&error).failure.code == Code::Unavailable => {
-                    sleep(PAUSE).await;
-                }
                 // Who may not write this cannot have written the other either.
-                Ok(Err(_)) => return,
-                Err(_) => wait = (wait * 2).min(self.timeout.max(FIRST_WAIT)),
+                Ok(Err(error)) if failure::sort(&error).failure.code == Code::Auth => return,
+                Ok(Err(_)) => sleep(PAUSE).await,
+                Err(_) => wait = (wait * 2).min(LONGEST_WAIT),
             }
         }
     }

@@ -1,12 +1,12 @@
 //! The MongoDB collection that holds the sessions: the one module that knows MongoDB.
 //!
 //! Reads and writes take many sessions at once and become one command. A command that fails for
-//! a passing reason is sent again until its deadline; one that fails for the sake of a single
-//! statement is taken apart, so that only this statement fails.
+//! a passing reason is sent again until its deadline.
 
 mod client;
 mod failure;
 mod fence;
+mod reply;
 mod statement;
 mod write;
 
@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::time::Duration;
 
 use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::options::{CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria};
 use mongodb::{Client, ClientSession};
 use tokio::time::Instant;
 
@@ -28,12 +29,16 @@ pub use client::Availability;
 use failure::Sorted;
 pub use failure::{blames_a_statement, timeout, too_large, unavailable};
 pub use fence::Trip;
+pub use reply::Written;
 pub use statement::{Dates, Update, write_difference, write_swap, write_whole};
-pub use write::Written;
 
 /// The pause before a command is sent again; it doubles up to `MAX_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const MAX_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a command in the background may take: an index of many sessions takes its time, but a
+/// network that swallowed the command is not to be waited for.
+const BACKGROUND_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long `close` waits for the driver.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
@@ -42,6 +47,8 @@ pub struct Collection {
     client: Client,
     database: mongodb::Database,
     records: mongodb::Collection<RawDocumentBuf>,
+    /// The same, as the primary has them now, whatever the application reads from.
+    latest: mongodb::Collection<RawDocumentBuf>,
     write_concern: Option<RawDocumentBuf>,
     timeout: Duration,
     availability: Availability,
@@ -64,6 +71,7 @@ impl Collection {
         let write_concern = client_options.write_concern.as_ref();
         Ok(Arc::new(Collection {
             records: database.collection(&options.collection),
+            latest: database.collection_with_options(&options.collection, latest()),
             write_concern: write_concern.and_then(write::write_concern_document),
             timeout: options.timeout,
             availability: availability.clone(),
@@ -82,6 +90,26 @@ impl Collection {
         deadline: Instant,
         make: impl Fn(&RawDocument) -> T,
     ) -> Result<Vec<T>, Failure> {
+        self.find_in(&self.records, ids, deadline, make).await
+    }
+
+    /// The same, with all that was written: what a write depends on.
+    pub async fn find_latest<T>(
+        &self,
+        ids: &[Id],
+        deadline: Instant,
+        make: impl Fn(&RawDocument) -> T,
+    ) -> Result<Vec<T>, Failure> {
+        self.find_in(&self.latest, ids, deadline, make).await
+    }
+
+    async fn find_in<T>(
+        &self,
+        records: &mongodb::Collection<RawDocumentBuf>,
+        ids: &[Id],
+        deadline: Instant,
+        make: impl Fn(&RawDocument) -> T,
+    ) -> Result<Vec<T>, Failure> {
         let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
         let filter = match ids.as_slice() {
             [id] => doc! { "_id": id },
@@ -91,7 +119,7 @@ impl Collection {
         let mut attempts = Attempts::until(deadline);
         loop {
             let read = async {
-                let find = self.records.find(filter.clone()).batch_size(batch_size);
+                let find = records.find(filter.clone()).batch_size(batch_size);
                 let mut cursor = find.await?;
                 let mut found = Vec::with_capacity(ids.len());
                 while cursor.advance().await? {
@@ -133,8 +161,9 @@ impl Collection {
     }
 
     async fn run(&self, command: Document) -> Result<Document, Failure> {
-        let reply = self.database.run_command(command).await;
-        reply.map_err(|error| failure::sort(&error).failure)
+        let reply = self.database.run_command(command).into_future();
+        let reply = self.in_time(Instant::now() + BACKGROUND_LIMIT, reply).await;
+        reply.map_err(|sorted| sorted.failure)
     }
 
     /// Disconnects. Nothing may be under way. The driver waits for connections that it is still
@@ -163,6 +192,13 @@ impl Collection {
             Err(_) => Err(Sorted::out_of_time(self.out_of_time())),
         }
     }
+}
+
+fn latest() -> CollectionOptions {
+    CollectionOptions::builder()
+        .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+        .read_concern(ReadConcern::local())
+        .build()
 }
 
 /// The attempts at one command, up to a deadline.

@@ -56,8 +56,9 @@ pub fn write_difference(id: &str, difference: &Difference<'_>, dates: Dates) -> 
 /// Replaces `data` whole, provided nobody has written since `stored` was read. Where the two
 /// together would not fit into one command, `updatedAt` stands for the content.
 pub fn write_swap(id: &str, stored: &RawDocument, data: &RawDocument, dates: Dates) -> Update {
-    const FITS_TWICE: usize = 7 * 1024 * 1024;
-    let (field, current) = if data.as_bytes().len() < FITS_TWICE {
+    const FITS: usize = 15 * 1024 * 1024;
+    let together = stored.as_bytes().len() + data.as_bytes().len();
+    let (field, current) = if together < FITS {
         (cstr!("data"), stored.get("data"))
     } else {
         (cstr!("updatedAt"), stored.get("updatedAt"))

@@ -1,4 +1,5 @@
-//! The `update` and `delete` commands, many statements in one.
+//! The `update` and `delete` commands, many statements in one. A statement that may succeed alone
+//! is left to the caller, so that the others need not wait for it.
 //!
 //! The driver has no helper that sends many updates to servers before 8.0, so the commands are
 //! built here. They carry a transaction number as the driver's own retryable writes do: a server
@@ -10,14 +11,13 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use mongodb::ClientSession;
+use mongodb::bson::RawDocumentBuf;
 use mongodb::bson::raw::{RawArrayBuf, cstr};
-use mongodb::bson::{Bson, Document, RawDocumentBuf};
 use mongodb::options::WriteConcern;
 
-use super::failure::{
-    self, DUPLICATE_KEY, Sorted, blames_a_statement, refuses_transaction_numbers,
-};
+use super::failure::DUPLICATE_KEY;
 use super::fence::{Trip, Unanswered};
+use super::reply::{Reply, Written};
 use super::statement::{self, Update};
 use super::{Attempts, Collection};
 use crate::error::Failure;
@@ -26,121 +26,59 @@ use crate::operation::Id;
 /// How many bytes of statements one command may carry: MongoDB allows 16 MiB and 16 KiB for all.
 const MAX_COMMAND_SIZE: usize = 16 * 1024 * 1024;
 
-/// What became of one statement.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Written {
-    /// It made a document.
-    Created,
-    /// It found its document.
-    Matched,
-    /// It found no document, or another statement of the same command found none: MongoDB only
-    /// says how many did.
-    Unsure,
-    Failed(Failure),
-}
-
-/// MongoDB's answer to a command of several statements.
-struct Reply {
-    matched: usize,
-    created: Vec<usize>,
-    failed: Vec<(usize, Sorted)>,
-}
-
 impl Collection {
-    /// Executes the statements, each on a document of its own, in any order.
-    pub async fn update(&self, updates: &[Update], trip: &Trip) -> Vec<Written> {
-        let statements = updates.iter().map(|update| &update.statement);
-        self.write("update", &statements.collect::<Vec<_>>(), trip)
-            .await
+    /// Executes the statements, each on a document of its own, in any order: all that fit into one
+    /// command. Fails if the command does as a whole.
+    pub async fn update(&self, updates: &[Update], trip: &Trip) -> Result<Vec<Written>, Failure> {
+        let statements: Vec<_> = updates.iter().map(|update| &update.statement).collect();
+        self.write("update", &statements, trip).await
     }
 
-    pub async fn delete(&self, ids: &[Id], trip: &Trip) -> Vec<Written> {
+    pub async fn delete(&self, ids: &[Id], trip: &Trip) -> Result<Vec<Written>, Failure> {
         let statements: Vec<_> = ids.iter().map(|id| statement::delete(id)).collect();
-        self.write("delete", &statements.iter().collect::<Vec<_>>(), trip)
-            .await
+        let statements: Vec<_> = statements.iter().collect();
+        self.write("delete", &statements, trip).await
     }
 
-    /// Sends the statements in as few commands as their size allows.
     async fn write(
         &self,
         command: &str,
         statements: &[&RawDocumentBuf],
         trip: &Trip,
-    ) -> Vec<Written> {
-        let mut written = Vec::with_capacity(statements.len());
-        let mut rest = statements;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(how_many_fit(rest));
-            written.extend(self.write_command(command, now, trip).await);
-            rest = later;
-        }
-        written
-    }
-
-    async fn write_command(
-        &self,
-        command: &str,
-        statements: &[&RawDocumentBuf],
-        trip: &Trip,
-    ) -> Vec<Written> {
-        match self.send(command, statements, trip).await {
-            Ok(reply) => self.sort_reply(command, statements, reply, trip).await,
-            Err(failure) if statements.len() > 1 && blames_a_statement(&failure) => {
-                let mut written = Vec::with_capacity(statements.len());
-                for statement in statements {
-                    written.extend(Box::pin(self.write_command(command, &[statement], trip)).await);
-                }
-                written
-            }
-            Err(failure) => vec![Written::Failed(failure); statements.len()],
-        }
-    }
-
-    async fn sort_reply(
-        &self,
-        command: &str,
-        statements: &[&RawDocumentBuf],
-        reply: Reply,
-        trip: &Trip,
-    ) -> Vec<Written> {
-        let all_matched = reply.matched + reply.failed.len() == statements.len();
-        let rest = match all_matched {
-            true => Written::Matched,
-            false => Written::Unsure,
+    ) -> Result<Vec<Written>, Failure> {
+        let (sent, _) = statements.split_at(how_many_fit(statements));
+        let reply = match sent {
+            [] => return Ok(Vec::new()),
+            [only] => self.send_alone(command, only, trip).await?,
+            sent => self.send(command, sent, trip).await?,
         };
-        let mut written = vec![rest; statements.len()];
-        for index in reply.created {
-            written[index] = Written::Created;
-        }
-        for (index, sorted) in reply.failed {
-            let again = self.write_again(command, statements[index], sorted, trip);
-            written[index] = again.await.unwrap_or_else(Written::Failed);
-        }
-        written
+        let mut written = reply.written(sent.len());
+        written.resize(statements.len(), Written::Alone);
+        Ok(written)
     }
 
-    /// Repeats a statement that failed alone, if that may help.
-    async fn write_again(
+    /// Repeats the statement, too, where that may help.
+    async fn send_alone(
         &self,
         command: &str,
         statement: &RawDocumentBuf,
-        mut sorted: Sorted,
         trip: &Trip,
-    ) -> Result<Written, Failure> {
+    ) -> Result<Reply, Failure> {
         let mut attempts = Attempts::until(trip.deadline);
+        let mut has_collided = false;
         loop {
+            let mut reply = self.send(command, &[statement], trip).await?;
+            let Some((_, sorted)) = reply.failed.pop() else {
+                return Ok(reply);
+            };
             // Two stores that make the same session at once collide, and the second attempt finds
             // it. Who collides again does so with a unique index of the application.
-            let collided = sorted.failure.mongo_code == Some(DUPLICATE_KEY);
+            let collides = sorted.failure.mongo_code == Some(DUPLICATE_KEY);
+            if collides && has_collided {
+                return Err(sorted.failure);
+            }
+            has_collided |= collides;
             attempts.again(sorted).await?;
-            let mut reply = self.send(command, &[statement], trip).await?;
-            sorted = match reply.failed.pop() {
-                Some((_, again)) if collided => return Err(again.failure),
-                Some((_, again)) => again,
-                None if !reply.created.is_empty() => return Ok(Written::Created),
-                None if reply.matched > 0 => return Ok(Written::Matched),
-                None => return Ok(Written::Unsure),
-            };
         }
     }
 
@@ -164,27 +102,45 @@ impl Collection {
                 }
                 None => self.in_time(trip.deadline, run.into_future()).await,
             };
-            match answer.and_then(|reply| parse(&reply)) {
+            match answer.and_then(|reply| Reply::parse(&reply)) {
+                // What found no record left no trace of its number: an attempt that was not
+                // answered may still arrive.
+                Ok(reply) if unanswered && reply.matched < statements.len() => {
+                    self.leave_behind(session, statements, trip);
+                    return Ok(reply);
+                }
                 Ok(reply) => {
                     self.give_back(session);
                     return Ok(reply);
                 }
-                Err(sorted) if session.is_some() && refuses_transaction_numbers(&sorted) => {
+                Err(sorted) if session.is_some() && sorted.without_number => {
                     self.retryable_writes.store(false, Ordering::Relaxed);
                     session = None;
                 }
                 Err(sorted) => {
                     unanswered |= sorted.unanswered;
                     if let Err(failure) = attempts.again(sorted).await {
-                        if let Some(session) = session.filter(|_| unanswered) {
-                            let ids = statements.iter().filter_map(|one| statement::id(one));
-                            let ids = ids.collect();
-                            trip.leave_behind(Unanswered { session, ids });
+                        match unanswered {
+                            true => self.leave_behind(session, statements, trip),
+                            false => self.give_back(session),
                         }
                         return Err(failure);
                     }
                 }
             }
+        }
+    }
+
+    fn leave_behind(
+        &self,
+        session: Option<ClientSession>,
+        statements: &[&RawDocumentBuf],
+        trip: &Trip,
+    ) {
+        if let Some(session) = session {
+            let ids = statements.iter().filter_map(|one| statement::id(one));
+            let ids = ids.collect();
+            trip.leave_behind(Unanswered { session, ids });
         }
     }
 
@@ -250,34 +206,7 @@ fn how_many_fit(statements: &[&RawDocumentBuf]) -> usize {
         size += statement.as_bytes().len();
         size <= MAX_COMMAND_SIZE
     });
-    fitting.count().max(1)
-}
-
-fn parse(reply: &Document) -> Result<Reply, Sorted> {
-    if let Ok(error) = reply.get_document("writeConcernError") {
-        return Err(failure::sort_code(code(error), name(error)));
-    }
-    let list = |key| reply.get_array(key).into_iter().flatten();
-    let documents = |key| list(key).filter_map(Bson::as_document);
-    Ok(Reply {
-        matched: reply.get_i32("n").unwrap_or_default().max(0) as usize,
-        created: documents("upserted").filter_map(index).collect(),
-        failed: documents("writeErrors")
-            .filter_map(|error| Some((index(error)?, failure::sort_code(code(error), name(error)))))
-            .collect(),
-    })
-}
-
-fn index(entry: &Document) -> Option<usize> {
-    usize::try_from(entry.get_i32("index").ok()?).ok()
-}
-
-fn code(error: &Document) -> i32 {
-    error.get_i32("code").unwrap_or_default()
-}
-
-fn name(error: &Document) -> &str {
-    error.get_str("codeName").unwrap_or_default()
+    fitting.count().max(1).min(statements.len())
 }
 
 /// The write concern as a command carries it; `None` for the server's default.

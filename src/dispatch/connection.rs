@@ -121,7 +121,7 @@ async fn connect(
 /// Makes the TTL index as soon as MongoDB is there.
 async fn index(collection: Arc<Collection>, completions: Arc<dyn Completions>) {
     while let Err(failure) = collection.ensure_index().await {
-        if failure.code != Code::Unavailable {
+        if !matches!(failure.code, Code::Unavailable | Code::Timeout) {
             let message = format!(
                 "expired sessions stay stored, as their index could not be made: {}",
                 failure.message

@@ -5,6 +5,7 @@
 //! for a batch to fill, and the busier a store is, the less each operation costs.
 
 mod connection;
+mod errand;
 mod flow;
 mod lanes;
 mod worker;

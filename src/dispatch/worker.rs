@@ -4,15 +4,16 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::connection::Connection;
+use super::errand::{Errand, Leaving, report, run_batch};
 use super::flow::{Flow, MOST_HELD_UP, MOST_LEFT_BEHIND, MOST_WITHOUT_SERVER};
 use super::lanes::{Kind, Lanes};
 use super::{Close, Completions, Inbox};
-use crate::batch;
-use crate::collection::{self, Availability, Collection, Trip};
+use crate::collection::{self, Availability};
 use crate::error::{Code, Failure};
 use crate::operation::{Operation, Outcome};
 use crate::options::Options;
@@ -30,30 +31,19 @@ pub struct Worker {
     /// All that has not ended, oldest first: every operation has the same time, so the oldest is
     /// the first to run out of it.
     accepted: VecDeque<Arc<Operation>>,
-    batches: JoinSet<()>,
-    on_the_way: HashMap<TaskId, Batch>,
+    /// Each gives how long its answer took, if there was one.
+    batches: JoinSet<Option<Duration>>,
+    on_the_way: HashMap<TaskId, Errand>,
+    leaving: UnboundedReceiver<Leaving>,
+    exit: UnboundedSender<Leaving>,
     flow: Flow,
-}
-
-struct Batch {
-    kind: Kind,
-    sent: Instant,
-    operations: Vec<Arc<Operation>>,
-}
-
-impl Batch {
-    /// It is then on its way only to shut out what it left unanswered.
-    fn is_settled(&self) -> bool {
-        self.operations
-            .iter()
-            .all(|operation| operation.is_settled())
-    }
 }
 
 impl Worker {
     /// Starts connecting; has to be called on the store's threads.
     pub fn new(options: Options, inbox: Arc<Inbox>, completions: Arc<dyn Completions>) -> Self {
         let availability = Availability::default();
+        let (exit, leaving) = unbounded_channel();
         Worker {
             connection: Connection::start(&options, &availability, &completions),
             options,
@@ -64,6 +54,8 @@ impl Worker {
             accepted: VecDeque::new(),
             batches: JoinSet::new(),
             on_the_way: HashMap::new(),
+            leaving,
+            exit,
             flow: Flow::default(),
         }
     }
@@ -83,6 +75,7 @@ impl Worker {
             }
             tokio::select! {
                 () = inbox.wake.notified() => {}
+                Some(leaving) = self.leaving.recv() => self.leave(leaving),
                 Some(ended) = self.batches.join_next_with_id() => self.end(ended),
                 _ = tick.tick(), if !self.accepted.is_empty() => {
                     self.connection.has_waited(TICK, &self.availability);
@@ -114,37 +107,45 @@ impl Worker {
 
     /// Sends all that may go, as far as there is room on the way.
     fn send(&mut self) {
-        let collection = match &self.connection {
-            Connection::Ready { collection, .. } => collection.clone(),
+        match &self.connection {
+            Connection::Ready { .. } => {}
             Connection::Impossible(failure) => return self.fail_all(failure.clone()),
             Connection::Connecting(_) | Connection::Indexing { .. } => return,
-        };
+        }
         for kind in Kind::ALL {
             while self.lanes.has_ready(kind) && self.has_room(kind) {
                 let operations = self.lanes.take(kind);
                 if operations.is_empty() {
                     break;
                 }
-                let deadline = self.deadline(&operations);
-                let task = self.batches.spawn(run_batch(
-                    collection.clone(),
-                    self.completions.clone(),
-                    operations.clone(),
-                    self.options.touch_after,
-                    deadline,
-                ));
-                let batch = Batch {
-                    kind,
-                    sent: Instant::now(),
-                    operations,
-                };
-                self.on_the_way.insert(task.id(), batch);
+                self.send_batch(Some(kind), operations);
             }
         }
     }
 
+    fn send_batch(&mut self, kind: Option<Kind>, operations: Vec<Arc<Operation>>) {
+        let Connection::Ready { collection, .. } = &self.connection else {
+            return;
+        };
+        let task = self.batches.spawn(run_batch(
+            collection.clone(),
+            self.completions.clone(),
+            self.exit.clone(),
+            operations.clone(),
+            self.options.touch_after,
+            self.deadline(&operations),
+        ));
+        let errand = Errand {
+            kind,
+            sent: Instant::now(),
+            operations,
+        };
+        self.on_the_way.insert(task.id(), errand);
+    }
+
     fn has_room(&self, kind: Kind) -> bool {
-        let same_kind = self.on_the_way.values().filter(|batch| batch.kind == kind);
+        let batches = self.on_the_way.values();
+        let same_kind = batches.filter(|batch| batch.kind == Some(kind));
         let (held_up, others): (Vec<_>, Vec<_>) =
             same_kind.partition(|batch| self.flow.is_held_up(batch.sent.elapsed()));
         let waited_for = held_up.iter().filter(|batch| !batch.is_settled());
@@ -172,25 +173,50 @@ impl Worker {
         Instant::from_std(youngest.unwrap_or_else(std::time::Instant::now)) + self.options.timeout
     }
 
-    fn end(&mut self, ended: Result<(TaskId, ()), JoinError>) {
-        let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+    fn end(&mut self, ended: Result<(TaskId, Option<Duration>), JoinError>) {
+        // What has left a batch is not among those that end with it.
+        while let Ok(leaving) = self.leaving.try_recv() {
+            self.leave(leaving);
+        }
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some(batch) = self.on_the_way.remove(&id) else {
             return;
         };
-        self.flow.learn(batch.sent.elapsed());
-        for operation in &batch.operations {
-            self.lanes.release(&operation.id);
-        }
-        if ended.is_err() {
-            self.fail(&batch.operations, internal_failure());
+        self.release(&batch.operations);
+        match ended {
+            Ok((_, Some(took))) => self.flow.learn(took),
+            Ok((_, None)) => {}
+            Err(_) => self.fail(&batch.operations, internal_failure()),
         }
     }
 
-    /// Fails what has run out of time, queued or on the way.
+    fn leave(&mut self, leaving: Leaving) {
+        let left = |operation: &Arc<Operation>| {
+            let mut leaving = leaving.operations.iter();
+            leaving.any(|left| Arc::ptr_eq(left, operation))
+        };
+        if let Some(batch) = self.on_the_way.get_mut(&leaving.batch) {
+            batch.operations.retain(|operation| !left(operation));
+        }
+        match leaving.have_ended {
+            true => self.release(&leaving.operations),
+            false => self.send_batch(None, leaving.operations),
+        }
+    }
+
+    fn release(&mut self, operations: &[Arc<Operation>]) {
+        for operation in operations {
+            self.lanes.release(&operation.id);
+        }
+    }
+
+    /// Fails what has run out of time, queued or on the way. The time that an operation waited for
+    /// an answer does not count as waiting for a server.
     fn expire(&mut self) {
-        let limit = match self.availability.is_available() {
-            true => self.options.timeout,
-            false => (self.options.server_selection_timeout).min(self.options.timeout),
+        let patience = self.options.server_selection_timeout;
+        let limit = match self.availability.absence() >= patience {
+            true => patience.min(self.options.timeout),
+            false => self.options.timeout,
         };
         let failure = match self.availability.is_available() {
             true => collection::timeout(limit),
@@ -210,9 +236,8 @@ impl Worker {
     }
 
     fn fail(&mut self, operations: &[Arc<Operation>], failure: Failure) {
-        let tokens = operations.iter().map(|operation| operation.token);
-        let outcomes = tokens.map(|token| (token, Outcome::Failed(failure.clone())));
-        report(&*self.completions, operations, outcomes.collect());
+        let failed = |operation: &Arc<_>| (Arc::clone(operation), Outcome::Failed(failure.clone()));
+        report(&*self.completions, operations.iter().map(failed).collect());
         for operation in operations {
             self.lanes.expire(operation);
         }
@@ -233,33 +258,4 @@ impl Worker {
 
 pub fn internal_failure() -> Failure {
     Failure::new(Code::Server, "the store failed internally")
-}
-
-async fn run_batch(
-    collection: Arc<Collection>,
-    completions: Arc<dyn Completions>,
-    operations: Vec<Arc<Operation>>,
-    touch_after: Duration,
-    deadline: Instant,
-) {
-    let trip = Trip::until(deadline);
-    let outcomes = batch::run(&collection, &operations, touch_after, &trip).await;
-    report(&*completions, &operations, outcomes);
-    collection.fence(trip).await;
-}
-
-/// Hands over the outcomes of the operations that have none yet.
-fn report(
-    completions: &dyn Completions,
-    operations: &[Arc<Operation>],
-    outcomes: Vec<(u32, Outcome)>,
-) {
-    let unsettled = operations.iter().zip(outcomes);
-    let unsettled: Vec<_> = unsettled
-        .filter(|(operation, _)| operation.settle())
-        .map(|(_, outcome)| outcome)
-        .collect();
-    if !unsettled.is_empty() {
-        completions.settled(unsettled);
-    }
 }
