@@ -91,9 +91,8 @@ class SessionStore extends EventEmitter {
     if (problem) {
       return Promise.reject(problem)
     }
-    const knowledge = this.#reads.of(request?.ctx, id)
-    knowledge.learn(knowledge.call(), undefined)
-    return this.#link.send(new Destroy(id, (event) => this.#announce(event, id)))
+    const announce = (/** @type {string} */ event) => this.#announce(event, id)
+    return this.#link.send(new Destroy(id, this.#reads.of(request?.ctx, id), announce))
   }
 
   close() {

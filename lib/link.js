@@ -25,6 +25,7 @@ class Link {
   #waiting = new Set()
   /** Why there will never be an address. @type {unknown} */
   #problem
+  #closed = false
 
   /**
    * @param {Options} options
@@ -58,6 +59,7 @@ class Link {
 
   /** Resolves when all that was accepted has ended and the connections are closed. */
   async close() {
+    this.#closed = true
     await Promise.allSettled(Array.from(this.#waiting, (operation) => operation.promise))
     if (this.#sessions) {
       await this.send(new Close())
@@ -83,6 +85,9 @@ class Link {
    * @param {Address} [address]
    */
   #addressKnown(error, address) {
+    if (this.#closed && this.#waiting.size === 0) {
+      return
+    }
     try {
       if (address) {
         this.#open(address)

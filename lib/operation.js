@@ -38,7 +38,7 @@ class Operation {
    */
   settle(outcome, expiresAt = 0) {
     if (isFailure(outcome)) {
-      this.reject(toError(outcome))
+      this.fail(toError(outcome))
     } else {
       this.succeed(outcome, expiresAt)
     }
@@ -50,6 +50,11 @@ class Operation {
    */
   succeed(_outcome, _expiresAt) {
     this.resolve(undefined)
+  }
+
+  /** @param {SessionStoreError} error */
+  fail(error) {
+    this.reject(error)
   }
 }
 
@@ -110,7 +115,7 @@ class Write extends Operation {
     this.announce = announce
     this.read = knowledge.read
     this.before = knowledge.writing.map(({ content }) => content)
-    knowledge.writing.push({ call: this.call, content })
+    knowledge.writes(this.call, content)
   }
 
   /** @param {Sessions} sessions @param {number} token */
@@ -141,12 +146,18 @@ class Write extends Operation {
 class Destroy extends Operation {
   /**
    * @param {string} id
+   * @param {import('./reads').Knowledge} knowledge
    * @param {(event: string) => void} announce
    */
-  constructor(id, announce) {
+  constructor(id, knowledge, announce) {
     super()
     this.id = id
+    this.knowledge = knowledge
     this.announce = announce
+    this.call = knowledge.call()
+    this.read = knowledge.read
+    // At once: what the request writes without waiting for this is a session of its own.
+    knowledge.learn(this.call, undefined)
   }
 
   /** @param {Sessions} sessions @param {number} token */
@@ -158,6 +169,12 @@ class Destroy extends Operation {
   succeed(event) {
     this.announce(event)
     this.resolve(undefined)
+  }
+
+  /** @param {SessionStoreError} error */
+  fail(error) {
+    this.knowledge.unlearn(this.call, this.read)
+    this.reject(error)
   }
 }
 

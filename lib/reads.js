@@ -36,6 +36,19 @@ class Knowledge {
 
   /**
    * @param {number} call
+   * @param {Content} content
+   */
+  writes(call, content) {
+    const last = this.writing.at(-1)
+    if (last && isSame(last.content, content)) {
+      last.call = call
+    } else {
+      this.writing.push({ call, content })
+    }
+  }
+
+  /**
+   * @param {number} call
    * @param {Read | undefined} read
    */
   learn(call, read) {
@@ -47,6 +60,24 @@ class Knowledge {
       this.writing = this.writing.filter((written) => written.call > call)
     }
   }
+
+  /**
+   * What it learned from this call did not come true.
+   * @param {number} call
+   * @param {Read | undefined} read what it knew before
+   */
+  unlearn(call, read) {
+    if (this.#learned === call) {
+      this.read = read
+    }
+  }
+}
+
+/** @param {Content} one @param {Content} other */
+function isSame(one, other) {
+  return one instanceof Uint8Array && other instanceof Uint8Array
+    ? Buffer.compare(one, other) === 0
+    : one === other
 }
 
 /** What each request knows, by its `ctx`. */

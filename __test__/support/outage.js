@@ -2,7 +2,9 @@
 
 // MongoDB is gone for some time under a load that does not slow down: what the process sees of it.
 
+const assert = require('node:assert/strict')
 const { setTimeout: sleep } = require('node:timers/promises')
+const { memory } = require('./memory')
 
 const EVERY_MS = 10
 const EACH_TIME = 20
@@ -55,9 +57,15 @@ async function outage(store, server, milliseconds) {
   return seen
 }
 
-function memory() {
-  const { rss, heapUsed } = process.memoryUsage()
-  return Math.max(rss, heapUsed)
+/**
+ * What such an outage may cost, where operations wait for so many milliseconds. The bounds are
+ * generous: a machine may be busy with other things.
+ */
+function assertBounded({ codes, slowest, growth, back }, wait) {
+  assert.deepEqual(Object.keys(codes), ['ERR_UNAVAILABLE'])
+  assert.ok(slowest < wait + 1000, `the slowest error took ${slowest} ms`)
+  assert.ok(growth < MEMORY_BOUND, `the memory grew by ${growth} bytes`)
+  assert.ok(back < 1000, `the service was back after ${back} ms`)
 }
 
-module.exports = { MEMORY_BOUND, outage }
+module.exports = { MEMORY_BOUND, assertBounded, outage }
