@@ -70,7 +70,8 @@ declare class SessionStore extends EventEmitter {
    *
    * Rejects with `ERR_SESSION_ID`, `ERR_SESSION_VALUE` (naming the path of a value that cannot be
    * stored), `ERR_SESSION_TOO_LARGE`, `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`,
-   * `ERR_CLOSED`. After `ERR_TIMEOUT` the write may or may not have taken place.
+   * `ERR_CLOSED`. After `ERR_TIMEOUT`, `ERR_UNAVAILABLE` and a write concern that was not met the
+   * write may or may not have taken place.
    */
   set<Data extends object>(
     id: string,

@@ -111,6 +111,24 @@ for (const version of versionsWithCtx) {
         }
       }
 
+      it('stays ended if a held request only renews it (renew)', async (t) => {
+        const dropped = listenForDropped(t)
+        const config = { store, renew: true, maxAge: 60_000 }
+        const visitor = new Visitor(await startApp(t, version, config))
+        await visitor.change({ count: 1 })
+        const { id } = visitor
+        const soon = Date.now() + 10_000
+        await database.collection().updateOne({ _id: id }, { $set: { 'data._expire': soon } })
+        const gate = new Gate()
+        const held = visitor.visit(() => gate.pass())
+        await gate.reached
+        await destroy(visitor)
+        gate.open()
+        await held
+        assert.equal(await database.document(id), null)
+        assert.deepEqual([...dropped], [id])
+      })
+
       it('is unknown to a request held before reading', async (t) => {
         const dropped = listenForDropped(t)
         const visitor = await startSession(t, version)

@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')
 const { Gate } = require('./support/gate')
+const { Loads, writesTo } = require('./support/load')
 const { SOON, named, useNetwork } = require('./support/network')
 const { GREETINGS, faults } = require('./support/proxy')
 
@@ -59,6 +60,23 @@ describe('a network that breaks', { timeout: 120_000 }, () => {
       }
     })()
     await underLoad(store, 'all', broken)
+  })
+
+  test('connections of several processes that break fail nothing and lose no write', async () => {
+    const breaks = [faults.cutCommand, faults.cutReply, faults.loseReply()]
+    let commands = 0
+    const strike = (exchange) => {
+      commands++
+      return (commands % 15 === 0 ? breaks[(commands / 15) % 3] : faults.none)(exchange)
+    }
+    const loads = await Loads.start('broken', 2, { connection: network.proxy.uri })
+    const { end } = network.proxy.inject(strike, { times: Infinity })
+    await writesTo(network.collection, 100)
+    end()
+    const { acknowledged, failures, losses } = await loads.end(network.collection)
+    assert.ok(acknowledged > 0 && commands > 45)
+    assert.deepEqual(losses, [])
+    assert.deepEqual(failures, {})
   })
 
   describe('a write whose reply is lost is not executed twice', () => {

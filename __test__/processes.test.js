@@ -11,6 +11,7 @@ const { json } = require('node:stream/consumers')
 const { describe, test } = require('node:test')
 const { promisify } = require('node:util')
 const { useDatabase } = require('./support/database')
+const { day, footprint } = require('./support/day')
 const { Loads, writesTo } = require('./support/load')
 const { TaskProcess } = require('./support/tasks')
 
@@ -31,19 +32,39 @@ function get(url) {
 }
 
 describe('worker threads', { timeout: 180_000 }, () => {
-  test('that work and end, some in the middle, leave nothing behind', async () => {
-    const settings = { options: database.options, rounds: 12, operations: 5 }
-    const { stdout, stderr } = await run(process.execPath, [
-      '--expose-gc',
-      support('workers.js'),
-      JSON.stringify(settings),
-    ])
-    assert.equal(stderr, '')
-    const figures = JSON.parse(stdout)
-    const [early, late] = [figures[3], figures.at(-1)]
-    // A thread or a file more at one moment is no leak; one for each worker would be 32.
-    assert.ok(late.threads - early.threads < 8, stdout)
-    assert.ok(late.files - early.files < 8, stdout)
+  for (const [what, alone] of Object.entries({
+    'beside a main thread that goes on': false,
+    'of a main thread without a store': true,
+  })) {
+    test(`that work and end, some in the middle, ${what}, leave nothing behind`, async () => {
+      const settings = { options: database.options, rounds: 12, operations: 5, alone }
+      const { stdout, stderr } = await run(process.execPath, [
+        '--expose-gc',
+        support('workers.js'),
+        JSON.stringify(settings),
+      ])
+      assert.equal(stderr, '')
+      const figures = JSON.parse(stdout)
+      const [early, late] = [figures[3], figures.at(-1)]
+      // A thread or a file more at one moment is no leak; one for each worker would be 32.
+      assert.ok(late.threads - early.threads < 8, stdout)
+      assert.ok(late.files - early.files < 8, stdout)
+      // What a worker's store takes, times 32, would be far more.
+      assert.ok(late.memory - early.memory < 30_000_000, stdout)
+    })
+  }
+})
+
+describe('a day in one process', { timeout: 120_000 }, () => {
+  test('loses nothing, and leaves the process as it was', async () => {
+    const store = database.store()
+    await day(store, 1000)
+    const early = footprint()
+    assert.equal((await day(store, 6000)).losses, 0)
+    const late = footprint()
+    assert.ok(late.threads - early.threads < 4, 'threads')
+    assert.ok(late.files - early.files < 8, 'files')
+    assert.ok(late.handles - early.handles < 4, 'handles')
   })
 })
 

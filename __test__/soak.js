@@ -5,15 +5,14 @@
 
 const assert = require('node:assert/strict')
 const { execFile } = require('node:child_process')
-const { readFileSync, readdirSync } = require('node:fs')
 const path = require('node:path')
 const { promisify } = require('node:util')
 const { MongoClient } = require('mongodb')
 const { SessionStore } = require('..')
 const { startServer } = require('../scripts/mongodb')
+const { day, footprint } = require('./support/day')
 const { Histories } = require('./support/histories')
 const { Loads, writesTo } = require('./support/load')
-const { memory } = require('./support/memory')
 const { MEMORY_BOUND, assertBounded, outage } = require('./support/outage')
 const { TcpProxy, faults } = require('./support/proxy')
 
@@ -113,30 +112,15 @@ const parts = {
 
   async 'a day in one process'({ options }) {
     const store = new SessionStore(options)
-    const total = scaled(10_000_000, 20_000)
-    const figures = []
-    let operations = 0
-    let losses = 0
-    const visit = async (number) => {
-      const id = `day ${number % 5000}`
-      const request = { ctx: {} }
-      const session = (await store.get(id, undefined, request)) ?? { visits: 0, id }
-      if (session.id !== id) losses++
-      await store.set(id, { ...session, visits: session.visits + 1 }, undefined, request)
-      if (number % 50 === 0) await store.destroy(id)
-      operations += number % 50 === 0 ? 3 : 2
-    }
-    const visitors = Array.from({ length: 200 }, async (_, visitor) => {
-      for (let number = visitor; operations < total; number += 200) await visit(number)
-    })
-    const watch = setInterval(() => figures.push(look(operations)), Math.max(2000, 30_000 * SCALE))
-    figures.push(look(0))
-    await Promise.all(visitors)
+    const done = { operations: 0, losses: 0 }
+    const figures = [look(done)]
+    const watch = setInterval(() => figures.push(look(done)), Math.max(2000, 30_000 * SCALE))
+    await day(store, scaled(10_000_000, 20_000), done)
     clearInterval(watch)
-    figures.push(look(operations))
+    figures.push(look(done))
     await store.close()
-    print({ operations, losses })
-    assert.equal(losses, 0)
+    print(done)
+    assert.equal(done.losses, 0)
     const early = figures[Math.floor(figures.length / 4)]
     const late = figures.at(-1)
     for (const what of ['threads', 'files', 'handles'])
@@ -146,14 +130,8 @@ const parts = {
 }
 
 /** What this process is made of now; printed as well. */
-function look(operations) {
-  global.gc()
-  const figures = {
-    memory: memory(),
-    threads: Number(readFileSync('/proc/self/status', 'utf8').match(/^Threads:\s+(\d+)/m)[1]),
-    files: readdirSync('/proc/self/fd').length,
-    handles: process._getActiveHandles().length,
-  }
+function look({ operations }) {
+  const figures = footprint()
   print({ operations, ...figures, memory: megabytes(figures.memory) })
   return figures
 }
