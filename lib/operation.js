@@ -7,11 +7,14 @@ const { decode } = require('./values')
 /** @typedef {import('../native').Sessions} Sessions */
 
 /**
- * What Rust reports of an operation: `undefined` for no session, the name of what a write did, a
- * session as JSON text or BSON bytes, or a failure.
- * @typedef {undefined | string | Uint8Array | Failure} Outcome
+ * What Rust reports of an operation: the place of its meaning in MEANINGS, a session as JSON text or
+ * BSON bytes, or a failure.
+ * @typedef {number | string | Uint8Array | Failure} Outcome
  * @typedef {{ code: string, message: string, mongoCode?: number, cause?: string }} Failure
  */
+
+/** As `src/binding.rs` numbers them: no session, and what a write did. */
+const MEANINGS = ['none', 'create', 'update', 'touch', 'unchanged', 'dropped', 'destroy']
 
 /**
  * One call under way: how it crosses to Rust, and what its outcome means to the caller.
@@ -76,11 +79,11 @@ class Read extends Operation {
   }
 
   /**
-   * @param {Content | undefined} content
+   * @param {Content | number} content
    * @param {number} expiresAt
    */
   succeed(content, expiresAt) {
-    if (content === undefined) {
+    if (typeof content === 'number') {
       this.resolve(undefined)
       return
     }
@@ -93,6 +96,9 @@ class Read extends Operation {
     }
   }
 }
+
+/** @type {Content[]} */
+const NOTHING = []
 
 class Write extends Operation {
   /**
@@ -114,7 +120,7 @@ class Write extends Operation {
     this.lifetime = lifetime
     this.announce = announce
     this.read = knowledge.read
-    this.before = knowledge.writing.map(({ content }) => content)
+    this.before = knowledge.writing.length > 0 ? knowledge.contents() : NOTHING
     knowledge.writes(this.call, content)
   }
 
@@ -130,8 +136,9 @@ class Write extends Operation {
     }
   }
 
-  /** @param {string} event */
-  succeed(event) {
+  /** @param {number} meaning */
+  succeed(meaning) {
+    const event = MEANINGS[meaning]
     const { content, lifetime } = this
     if (event === 'dropped' || event === 'unchanged') {
       this.knowledge.learn(this.call, this.read)
@@ -165,9 +172,9 @@ class Destroy extends Operation {
     sessions.destroy(token, this.id)
   }
 
-  /** @param {string} event */
-  succeed(event) {
-    this.announce(event)
+  /** @param {number} meaning */
+  succeed(meaning) {
+    this.announce(MEANINGS[meaning])
     this.resolve(undefined)
   }
 

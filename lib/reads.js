@@ -34,6 +34,11 @@ class Knowledge {
     return this.#calls
   }
 
+  /** What the session may look like beside what was read. */
+  contents() {
+    return this.writing.map(({ content }) => content)
+  }
+
   /**
    * @param {number} call
    * @param {Content} content
@@ -56,8 +61,8 @@ class Knowledge {
       this.read = read
       this.#learned = call
     }
-    if (this.writing.length > 0) {
-      this.writing = this.writing.filter((written) => written.call > call)
+    while (this.writing.length > 0 && this.writing[0].call <= call) {
+      this.writing.shift()
     }
   }
 

@@ -37,9 +37,9 @@ impl From<Failure> for FailureObject {
     }
 }
 
-/// An outcome in JavaScript: `undefined` for no session, the name of what a write did, a session
-/// as JSON text or as BSON bytes, or a failure.
-type Settled = Either4<Undefined, String, Buffer, FailureObject>;
+/// An outcome in JavaScript: a number for no session and for what a write did, a session as JSON
+/// text or as BSON bytes, or a failure.
+type Settled = Either4<u32, String, Buffer, FailureObject>;
 
 /// Tokens, as many outcomes, and when the sessions among them end (0: not known). The last is
 /// empty where nobody asks: without `touchAfter`.
@@ -50,23 +50,24 @@ type Settle = ThreadsafeFunction<Bunch, (), Bunch, Status, false, true>;
 
 impl From<Outcome> for Settled {
     fn from(outcome: Outcome) -> Self {
-        let name = match outcome {
+        // The places of their names in `lib/operation.js`.
+        let number = match outcome {
             Outcome::Found(read) => {
                 return match read.content {
                     Content::Json(text) => Either4::B(text),
                     Content::Bson(bytes) => Either4::C(bytes.into()),
                 };
             }
-            Outcome::Missing | Outcome::Closed => return Either4::A(()),
             Outcome::Failed(failure) => return Either4::D(failure.into()),
-            Outcome::Created => "create",
-            Outcome::Updated => "update",
-            Outcome::Touched => "touch",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Dropped => "dropped",
-            Outcome::Destroyed => "destroy",
+            Outcome::Missing | Outcome::Closed => 0,
+            Outcome::Created => 1,
+            Outcome::Updated => 2,
+            Outcome::Touched => 3,
+            Outcome::Unchanged => 4,
+            Outcome::Dropped => 5,
+            Outcome::Destroyed => 6,
         };
-        Either4::B(name.to_owned())
+        Either4::A(number)
     }
 }
 
@@ -156,7 +157,7 @@ impl Sessions {
     /// connecting goes on in the background.
     #[napi(
         constructor,
-        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<undefined | string | Buffer | FailureObject>, expiry: Array<number>) => void"
+        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FailureObject>, expiry: Array<number>) => void"
     )]
     pub fn new(options: SessionsOptions, settle: Function<'_, Bunch, ()>) -> Result<Self> {
         let thrown = |failure: Failure| Error::from_reason(failure.message);
