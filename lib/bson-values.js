@@ -89,49 +89,83 @@ function ownInstance(value) {
  * @returns {Record<string, any>}
  */
 function fromBson(bytes) {
-  const { deserialize } = loadBson()
   try {
-    const session = deserialize(bytes)
-    return promoteBuffers(documentOfDBRef(session) ?? session)
+    return promoted(deserialized(bytes))
   } catch {
     throw new SessionStoreError('ERR_SESSION_VALUE', 'the stored session is malformed')
+  }
+}
+
+/** @param {Uint8Array} bytes */
+function deserialized(bytes) {
+  const { deserialize } = loadBson()
+  try {
+    return deserialize(bytes)
+  } catch {
+    // It may only hold a regular expression that JavaScript has not.
+    return deserialize(bytes, { bsonRegExp: true })
   }
 }
 
 /**
  * Plain binary data is a `Buffer` to JavaScript; a UUID or another subtype keeps its class. None
  * shares its bytes with what was read: that is what the next write is compared with.
- * @param {any} value
+ * @param {any} value an object
  * @returns {any}
  */
-function promoteBuffers(value) {
+function promoted(value) {
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       const item = value[index]
       if (typeof item === 'object' && item !== null) {
-        value[index] = promoteBuffers(item)
+        value[index] = promoted(item)
       }
     }
     return value
   }
-  if (Object.getPrototypeOf(value) === Object.prototype) {
-    for (const key in value) {
-      const item = value[key]
-      if (typeof item === 'object' && item !== null) {
-        const promoted = promoteBuffers(item)
-        if (promoted !== item) {
-          // Not an assignment: the key may be `__proto__`.
-          Object.defineProperty(value, key, { value: promoted })
-        }
+  const kind = Object.getPrototypeOf(value) === Object.prototype ? 'document' : value._bsontype
+  switch (kind) {
+    case 'document':
+    case 'DBRef':
+    case 'Code':
+      promoteEach(value)
+      return value
+    case 'Binary':
+      return promotedBinary(value)
+    case 'BSONRegExp':
+      return promotedRegExp(value)
+    default:
+      return value
+  }
+}
+
+/** @param {any} holder a document, or an instance that holds some */
+function promoteEach(holder) {
+  for (const key in holder) {
+    const item = holder[key]
+    if (typeof item === 'object' && item !== null) {
+      const value = promoted(item)
+      if (value !== item) {
+        // Not an assignment: the key may be `__proto__`.
+        Object.defineProperty(holder, key, { value })
       }
     }
-    return value
   }
-  return value._bsontype === 'Binary' ? promoteBinary(value) : value
+}
+
+/** @param {import('bson').BSONRegExp} expression */
+function promotedRegExp(expression) {
+  const flags = { i: 'i', m: 'm', s: 'g' }
+  try {
+    const options = [...expression.options].map((option) => flags[option] ?? '')
+    return new RegExp(expression.pattern, options.join(''))
+  } catch {
+    return expression
+  }
 }
 
 /** @param {import('bson').Binary} binary */
-function promoteBinary(binary) {
+function promotedBinary(binary) {
   const bytes = Buffer.from(binary.value())
   if (binary.sub_type === 0) {
     return bytes

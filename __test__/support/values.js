@@ -233,21 +233,39 @@ function officialBytes(data) {
   return Buffer.from(bson.serialize(data, { ignoreUndefined: true }))
 }
 
-/** What a session has to be read as: what the official package makes of its bytes, Buffers for plain binary data. */
+/**
+ * What a session has to be read as: what the official package makes of its bytes, with
+ * `promoteBuffers` for plain binary data, and regular expressions where JavaScript has them.
+ */
 function readAs(content) {
-  return promoteBuffers(bson.deserialize(content))
+  const plain = bson.deserialize(content, { bsonRegExp: true })
+  const promoted = bson.deserialize(content, { bsonRegExp: true, promoteBuffers: true })
+  return chosen(plain, promoted)
 }
 
-function promoteBuffers(value) {
-  if (value instanceof bson.Binary && value.sub_type === 0) {
-    return Buffer.from(value.value())
+function chosen(plain, promoted) {
+  if (plain instanceof bson.Binary) return plain.sub_type === 0 ? promoted : plain
+  if (plain instanceof bson.BSONRegExp) return readAlone(plain)
+  if (typeof plain !== 'object' || plain === null || ArrayBuffer.isView(plain)) return promoted
+  for (const name of Object.keys(plain)) {
+    const value = chosen(plain[name], promoted[name])
+    if (value !== promoted[name]) Object.defineProperty(promoted, name, { value })
   }
-  if (Array.isArray(value) || (value && Object.getPrototypeOf(value) === Object.prototype)) {
-    for (const [name, item] of Object.entries(value)) {
-      Object.defineProperty(value, name, { value: promoteBuffers(item) })
-    }
-  }
-  return value
+  return promoted
 }
 
-module.exports = { mixedSession, officialBytes, plainSession, readAs, sparseSession }
+function readAlone(value) {
+  try {
+    return bson.deserialize(bson.serialize({ value })).value
+  } catch {
+    return value
+  }
+}
+
+module.exports = {
+  mixedSession,
+  officialBytes,
+  plainSession,
+  readAs,
+  sparseSession,
+}
