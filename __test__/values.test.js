@@ -11,6 +11,7 @@ const fc = require('fast-check')
 const { encode } = require('../lib/values')
 const { useDatabase } = require('./support/database')
 const {
+  deepSession,
   mixedSession,
   officialBytes,
   plainSession,
@@ -63,6 +64,7 @@ const KINDS = {
   plain: plainSession,
   sparse: sparseSession,
   mixed: mixedSession,
+  deep: deepSession,
 }
 
 describe('the bytes of a session', () => {
@@ -151,6 +153,43 @@ describe('what BSON does not tell apart', () => {
       list: [url.href],
       own: { key: 'own', at: new Date(1) },
     })
+  })
+
+  it('what has converters is what the official package or JSON makes of it', async () => {
+    class Itself {
+      x = 1
+      toBSON = () => ({ ...this })
+    }
+    class Nested {
+      constructor(inner) {
+        this.inner = inner
+      }
+
+      toBSON() {
+        return { inner: this.inner }
+      }
+    }
+    const chain = { toBSON: () => ({ toBSON: () => ({ a: 1, toBSON: () => ({ b: 1 }) }) }) }
+    const deep = Array.from({ length: 100 }).reduce((inner) => new Nested(inner), 1)
+    for (const value of [new Itself(), [new Itself()], chain, deep]) {
+      const expected = officialBytes({ value })
+      assert.ok(expected.equals(encode({ value })))
+    }
+    const endless = () => ({ toJSON: endless })
+    const url = new URL('https://example.org')
+    const converted = {
+      more: {
+        x: 1,
+        toJSON() {
+          return { ...this, y: 2 }
+        },
+      },
+      endless: endless(),
+      nothing: { toJSON: () => undefined },
+      list: [{ toJSON: () => undefined }, { toJSON: () => [url] }],
+    }
+    await store.set('converted', { converted })
+    assertSame(await store.get('converted'), JSON.parse(JSON.stringify({ converted })))
   })
 
   it('what JSON leaves out is left out', async () => {

@@ -40,15 +40,10 @@ function className({ _bsontype }) {
 }
 
 /**
- * What a DBRef is stored as; undefined for any other value.
- * @param {any} value
- * @returns {object | undefined}
+ * What a DBRef is stored as.
+ * @param {any} reference
  */
-function documentOfDBRef(value) {
-  if (value._bsontype !== 'DBRef' || !hasBsonClass(value)) {
-    return undefined
-  }
-  const { collection: $ref, oid: $id, db: $db, fields } = value
+function documentOfDBRef({ collection: $ref, oid: $id, db: $db, fields }) {
   return { $ref, $id, ...($db == null ? undefined : { $db }), ...fields }
 }
 

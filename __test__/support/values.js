@@ -95,6 +95,11 @@ const key = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: 'binary' }) },
 )
 const cleanKey = key.filter((name) => !name.includes('\0') && name !== '_bsontype')
+/** With `$ref`, an object may be read as a reference; a session never is. */
+const nestedKey = fc.oneof(
+  { weight: 20, arbitrary: cleanKey },
+  { weight: 1, arbitrary: fc.constant('$ref') },
+)
 
 const number = fc.oneof(
   fc.constantFrom(...EDGES),
@@ -137,7 +142,7 @@ const binary = fc.oneof(
     .array(fc.integer({ min: -128, max: 127 }))
     .map((items) => bson.Binary.fromInt8Array(Int8Array.from(items))),
 )
-const regExp = fc.constantFrom(/a/, /^a.*\/"$/gi, /[é😀]/mu, /(?:)/, /(?<y>x)/)
+const regExp = fc.constantFrom(/a/, /^a.*\/"$/gi, /[é😀]/mu, /(?:)/, /(?<y>x)/, /[z--a]/v)
 
 /** A value whose class knows its own form. */
 class Money {
@@ -161,6 +166,24 @@ class Point {
   }
 }
 
+/** Converters that give as much as the object has without them. */
+const selfConverted = [
+  (x) => ({
+    x,
+    toJSON() {
+      return { ...this }
+    },
+  }),
+  (x) => ({ x, toBSON: () => ({ x, toBSON: () => ({ x }) }) }),
+]
+
+const code = fc
+  .tuple(fc.constantFrom('f()', ''), fc.oneof(fc.constant(null), fc.tuple(date, buffer, binary)))
+  .map(([text, items]) => new bson.Code(text, items && { a: 1, items, inner: { '': items } }))
+const reference = fc
+  .tuple(fc.oneof(objectId, buffer, fc.nat()), binary, fc.constantFrom('db', undefined))
+  .map(([id, more, db]) => new bson.DBRef('users', id, db, { more: [more] }))
+
 const otherLeaf = fc.oneof(
   fc.constantFrom(...WITHOUT_JSON),
   date,
@@ -177,11 +200,14 @@ const otherLeaf = fc.oneof(
   fc.tuple(fc.nat(), fc.nat()).map(([t, i]) => new bson.Timestamp({ t, i })),
   fc.constantFrom(new bson.MinKey(), new bson.MaxKey()),
   fc.string().map((value) => new bson.BSONSymbol(value)),
-  fc.constantFrom(new bson.Code('f()'), new bson.Code('f()', { a: 1, b: [new Date(1)] })),
-  fc.constantFrom('', 'i', 'imsx').map((options) => new bson.BSONRegExp('a.b', options)),
-  objectId.map((id) => new bson.DBRef('users', id, 'db', { more: 1 })),
+  code,
+  fc
+    .tuple(fc.constantFrom('a.b', '(?i)abc'), fc.constantFrom('', 'i', 'imsx'))
+    .map(([pattern, options]) => new bson.BSONRegExp(pattern, options)),
+  reference,
   number.map((amount) => new Money(amount)),
   number.map((x) => new Point(x, -x)),
+  fc.tuple(fc.constantFrom(...selfConverted), number).map(([make, x]) => make(x)),
 )
 
 /** @param {fc.Arbitrary<any>} leaf @param {fc.Arbitrary<any>} [map] */
@@ -195,7 +221,7 @@ function session(leaf, map) {
       ...(map ? [{ weight: 1, arbitrary: tie('map') }] : []),
     ),
     array: fc.array(tie('tree'), { maxLength: 12 }),
-    entries: fc.uniqueArray(fc.tuple(cleanKey, tie('tree')), {
+    entries: fc.uniqueArray(fc.tuple(nestedKey, tie('tree')), {
       maxLength: 8,
       // Of keys that differ in lone surrogates only, one would be left.
       selector: ([name]) => name.toWellFormed?.() ?? Buffer.from(name).toString(),
@@ -227,6 +253,17 @@ const sparseSession = fc
     fc.nat(3000),
   )
   .map(([data, length]) => ({ ...data, padding: 'x'.repeat(length) }))
+
+const AROUND = {
+  object: (inner) => ({ a: inner }),
+  array: (inner) => [1, inner],
+  map: (inner) => new Map([['m', inner]]),
+}
+
+/** Sessions that nest almost as deep as they may: the innermost value may nest on. */
+const deepSession = fc
+  .tuple(fc.array(fc.constantFrom(...Object.values(AROUND)), { maxLength: 96 }), otherLeaf)
+  .map(([around, innermost]) => ({ deep: around.reduce((inner, put) => put(inner), innermost) }))
 
 /** The bytes that the official package writes for a session. */
 function officialBytes(data) {
@@ -263,6 +300,7 @@ function readAlone(value) {
 }
 
 module.exports = {
+  deepSession,
   mixedSession,
   officialBytes,
   plainSession,
