@@ -63,20 +63,33 @@ function elementOf(value) {
 }
 
 /**
+ * How this package's own class makes what another version's instance is, by what all versions have
+ * in common. @type {Record<string, (value: any, own: typeof import('bson')) => object>}
+ */
+const COPIES = {
+  Binary: ({ buffer, position, sub_type }, { Binary }) =>
+    new Binary(buffer.subarray(0, position), sub_type),
+  BSONRegExp: ({ pattern, options }, { BSONRegExp }) => new BSONRegExp(pattern, options),
+  BSONSymbol: ({ value }, { BSONSymbol }) => new BSONSymbol(value),
+  Decimal128: ({ bytes }, { Decimal128 }) => new Decimal128(bytes),
+  Double: ({ value }, { Double }) => new Double(value),
+  Int32: ({ value }, { Int32 }) => new Int32(value),
+  Long: (value, { Long }) => new Long(value.getLowBits(), value.getHighBits()),
+  MaxKey: (_value, { MaxKey }) => new MaxKey(),
+  MinKey: (_value, { MinKey }) => new MinKey(),
+  ObjectId: (value, { ObjectId }) => new ObjectId(value.toHexString()),
+  Timestamp: (value, { Timestamp }) =>
+    new Timestamp({ t: value.getHighBits() >>> 0, i: value.getLowBits() >>> 0 }),
+}
+
+/**
  * Other copies and versions of the `bson` package have classes of their own.
  * @param {any} value
  */
 function ownInstance(value) {
-  const { ObjectId, EJSON } = loadBson()
-  if (value[VERSION] === ObjectId.prototype[/** @type {any} */ (VERSION)]) {
-    return value
-  }
-  if (className(value) === 'ObjectId') {
-    return new ObjectId(value.toHexString())
-  }
-  // Extended JSON is what all versions have in common.
-  const text = JSON.stringify(value.toExtendedJSON({ relaxed: false }))
-  return EJSON.parse(`{"value":${text}}`, { relaxed: false }).value
+  const own = loadBson()
+  const isOwn = value[VERSION] === own.ObjectId.prototype[/** @type {any} */ (VERSION)]
+  return isOwn ? value : COPIES[className(value)](value, own)
 }
 
 /**
