@@ -178,8 +178,8 @@ const selfConverted = [
 ]
 
 const code = fc
-  .tuple(fc.constantFrom('f()', ''), fc.oneof(fc.constant(null), fc.tuple(date, buffer, binary)))
-  .map(([text, items]) => new bson.Code(text, items && { a: 1, items, inner: { '': items } }))
+  .tuple(fc.constantFrom('f()', ''), fc.option(fc.tuple(buffer, binary)))
+  .map(([text, items]) => new bson.Code(text, items && { at: new Date(1), items, '': [{ items }] }))
 const reference = fc
   .tuple(fc.oneof(objectId, buffer, fc.nat()), binary, fc.constantFrom('db', undefined))
   .map(([id, more, db]) => new bson.DBRef('users', id, db, { more: [more] }))
