@@ -16,6 +16,8 @@ const { mixedSession, readAs } = require('./support/values')
 const LATER = new Date(Date.now() + 3_600_000)
 const EARLIER = new Date(Date.now() - 3_600_000)
 
+const ID = new bson.ObjectId('0123456789abcdef01234567')
+
 let store
 let client
 const database = useDatabase({
@@ -61,11 +63,16 @@ const DOCUMENTS = {
   ],
   'a regular expression that JavaScript has not': [
     { data: { a: new bson.BSONRegExp('(?#', 'x') } },
-    SessionStoreError,
+    { a: new bson.BSONRegExp('(?#', 'x') },
   ],
+  'a symbol': [{ data: { a: [new bson.BSONSymbol('x')] } }, { a: ['x'] }],
   'a reference at the top': [
     { data: { $ref: 'users', $id: 1, at: new Date(1) } },
     { $ref: 'users', $id: 1, at: new Date(1) },
+  ],
+  'a reference with a dot at the top': [
+    { data: { $ref: 'app.users', $id: ID, at: new Date(1) } },
+    { $ref: 'app.users', $id: ID, at: new Date(1) },
   ],
 }
 
@@ -83,6 +90,11 @@ async function mangledStore(t) {
     mangler.close()
   })
   return mangled
+}
+
+async function storedBytes(id) {
+  const record = await database.collection().findOne({ _id: id }, { raw: true })
+  return Buffer.from(bson.deserialize(record, { raw: true }).data)
 }
 
 /** Inserts what the server takes: some refuse a date or a class. Gives the ids of those. */
@@ -153,7 +165,7 @@ describe('a foreign document', { timeout: 120_000 }, () => {
   })
 
   it('is read as the official package reads it, whatever is in it', async () => {
-    const sessions = fc.sample(mixedSession, 100)
+    const sessions = fc.sample(mixedSession, 150)
     const ids = await insert(sessions.map((data, index) => ({ _id: `any ${index}`, data })))
     assert.ok(ids.length > 50)
     const found = database.collection().find({ _id: { $in: ids } }, { raw: true })
@@ -211,16 +223,37 @@ describe('a request that changes a foreign session', () => {
     const data = {
       long: bson.Long.fromBigInt(2n ** 53n),
       list: [new bson.Double(1), bson.Long.fromNumber(2)],
-      a: 1,
+      keys: new Map([
+        ['b', 1],
+        ['10', { a: [new Map(Object.entries({ a: 1, 0: bson.Long.fromNumber(2) }).reverse())] }],
+        ['2', 3],
+      ]),
+      symbol: new bson.BSONSymbol('x'),
+      expression: new bson.BSONRegExp('a', 'ims'),
+      unreadable: new bson.BSONRegExp('(?i)a', 'x'),
+      scope: new bson.Code('f()', { a: new bson.Double(1) }),
+      changed: 1,
     }
     await database.collection().insertOne({ _id: 'partly', data })
+    const expected = await storedBytes('partly')
+    expected.writeInt32LE(2, expected.indexOf('changed\0') + 'changed\0'.length)
     const request = { ctx: {} }
     const session = await store.get('partly', 0, request)
-    await store.set('partly', { ...session, a: 2 }, 60_000, request)
-    const stored = await database.collection().findOne({ _id: 'partly' }, { promoteValues: false })
-    assert.ok(stored.data.long instanceof bson.Long)
-    assert.ok(stored.data.list[0] instanceof bson.Double)
-    assert.deepEqual(stored.data.a, new bson.Int32(2))
+    await store.set('partly', { ...session, changed: 2 }, 60_000, request)
+    assert.equal((await storedBytes('partly')).toString('hex'), expected.toString('hex'))
+  })
+
+  it('leaves alone what JavaScript cannot write', async (t) => {
+    const mangled = await mangledStore(t)
+    for (const name of ['a nested key twice', 'undefined', 'undefined among items']) {
+      const { data } = MALFORMED[name].document
+      await database.collection().insertOne({ _id: `partly ${name}`, data })
+      const request = { ctx: {} }
+      const session = await mangled.get(`partly ${name}`, 0, request)
+      await mangled.set(`partly ${name}`, { ...session, n: 2 }, 60_000, request)
+      const stored = await database.document(`partly ${name}`)
+      assert.deepEqual(stored.data, { ...data, n: 2 }, name)
+    }
   })
 
   it('finds its changes refused where data is no longer a document', async () => {

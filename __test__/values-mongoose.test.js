@@ -72,8 +72,8 @@ function values(version) {
     maxKey: new version.MaxKey(),
     symbol: new version.BSONSymbol('symbol'),
     regExp: new version.BSONRegExp('a.b', 'imx'),
-    code: [new Code('f()'), new Code('f()', { a: 1 })],
-    reference: new DBRef('users', id(), 'other', { more: id() }),
+    code: [new Code('f()'), new Code('f()', { a: [id(), { b: Long.fromString('5') }] })],
+    reference: new DBRef('users', id(), 'other', { more: [id()] }),
     nested: { list: [{ id: id() }, new Map([['id', id()]])] },
   }
 }
@@ -120,6 +120,35 @@ describe('the classes of BSON', () => {
     assert.ok(found.reference.oid instanceof bson.ObjectId)
     assert.ok(found.nested.list[1].id instanceof bson.ObjectId)
   })
+})
+
+describe('the values of another version of bson', () => {
+  for (const name of ['bson', 'bson-4', 'bson-5', 'bson-6']) {
+    it(`keep every bit that ${name} itself writes`, () => {
+      const { Binary, Code, Decimal128, Double, Long, serialize } = require(name)
+      const spare = (subtype, length) => {
+        const binary = new Binary(Buffer.alloc(64, 1), subtype)
+        binary.position = length
+        return binary
+      }
+      const values = [
+        ...[0x00, 0x5a, 0xff].map((byte) => new Decimal128(Buffer.alloc(16, byte))),
+        ...[0, 2, 4, 128].flatMap((subtype) => [spare(subtype, 3), spare(subtype, 16)]),
+        new Binary(Buffer.from('abc'), 4),
+        new Binary(),
+        Long.MAX_UNSIGNED_VALUE,
+        Long.fromString('9223372036854775808', true),
+        ...[1e21, -1e300, 5e-324, -5e-324].map((number) => new Double(number)),
+        new Code(function sum(a, b) {
+          return a + b
+        }),
+      ]
+      for (const value of values) {
+        const expected = Buffer.from(serialize({ value }))
+        assert.equal(encode({ value }).toString('hex'), expected.toString('hex'))
+      }
+    })
+  }
 })
 
 describe('what Mongoose makes', () => {

@@ -33,12 +33,18 @@ function cycle() {
   return session
 }
 
-function throwing() {
+/** Throws what an application might: its own words. */
+function throwing(error = new TypeError(`not ${SECRET}`)) {
   return {
     get name() {
-      throw new Error('not now')
+      throw error
     },
   }
+}
+
+/** Objects that each give an object with the next. */
+function endless() {
+  return { toJSON: () => ({ a: endless() }) }
 }
 
 /** What is refused: the session, and the path that the message has to name. */
@@ -57,14 +63,47 @@ const REFUSED = {
   'a WeakSet': [() => ({ a: new WeakSet() }), 'data.a'],
   'a WeakRef': [() => ({ a: new WeakRef({}) }), 'data.a'],
   'a Promise': [() => ({ a: Promise.resolve() }), 'data.a'],
-  'a generator': [() => ({ a: (function* () {})() }), 'data.a'],
+  'a FinalizationRegistry': [() => ({ a: new FinalizationRegistry(() => {}) }), 'data.a'],
+  'a generator': [() => ({ a: (function* () {})() }), 'data.a is a Generator'],
+  'an async generator': [() => ({ a: (async function* () {})() }), 'data.a is an AsyncGenerator'],
+  'an iterator of a Map': [() => ({ a: new Map().entries() }), 'data.a is a Map Iterator'],
+  'an iterator of a Set': [() => ({ a: new Set().values() }), 'data.a is a Set Iterator'],
+  'a Proxy of a Set': [() => ({ a: new Proxy(new Set(), {}) }), 'data.a is a Set'],
+  'a Proxy of a Map': [() => ({ a: new Proxy(new Map(), {}) }), 'data.a'],
+  'a Proxy of a Date': [() => ({ a: new Proxy(new Date(), {}) }), 'data.a'],
+  'a Set without a prototype': [() => ({ a: Object.setPrototypeOf(new Set(), null) }), 'data.a'],
   'a Float64Array': [() => ({ a: [new Float64Array(1)] }), 'data.a[0]'],
   'a DataView': [() => ({ a: new DataView(new ArrayBuffer(1)) }), 'data.a'],
   'a Set in a Map': [() => ({ a: new Map([['b', new Set()]]) }), 'data.a.b'],
+  'a Set in the scope of code': [
+    () => ({ a: new bson.Code('f()', { b: [new Set()] }) }),
+    'data.a.scope.b[0]',
+  ],
+  'a Set in a reference': [
+    () => ({ a: new bson.DBRef('users', 1, 'db', { b: new Set() }) }),
+    'data.a.b',
+  ],
+  'code in its own scope': [
+    () => {
+      const code = new bson.Code('f()', {})
+      code.scope.code = code
+      return { code }
+    },
+    'data.code.scope.code',
+  ],
+  'a scope that becomes a string': [
+    () => ({ a: new bson.Code('f()', { toJSON: () => 'b' }) }),
+    'data.a.scope',
+  ],
+  'a scope 101 deep': [() => ({ a: new bson.Code('f()', nested(102)) }), 'data.a.scope.a.a'],
   'a Map with an object for a key': [() => ({ a: new Map([[{}, 1]]) }), 'data.a'],
   'a bigint of 65 bits': [() => ({ a: [2n ** 63n] }), 'data.a[0]'],
   'a key with a NUL': [() => ({ a: { 'b\0c': 1 } }), 'data.a["b\\u0000c"]'],
   'a long key with a NUL': [() => ({ [`${'k'.repeat(50)}\0`]: 1 }), 'data["k'],
+  'a Set under a long key': [
+    () => ({ ['k'.repeat(65)]: new Set() }),
+    `data["${'k'.repeat(64)}…"] is a Set`,
+  ],
   'a regular expression with a NUL': [
     () => ({ a: [/a\0/, new RegExp(`a${String.fromCharCode(0)}`)] }),
     'data.a[1]',
@@ -75,23 +114,31 @@ const REFUSED = {
     () => ({ a: JSON.parse('['.repeat(5000) + ']'.repeat(5000)) }),
     'data.a[0][0]',
   ],
-  'a toJSON without an end': [
-    () => {
-      const endless = () => ({ toJSON: endless })
-      return { a: endless() }
-    },
-    'data.a',
+  'toJSON without an end': [endless, `data${'.a'.repeat(101)} nests`],
+  'a toJSON that gives what contains it': [
+    () => ({
+      a: {
+        toJSON() {
+          return { self: this }
+        },
+      },
+    }),
+    'data.a.self refers back',
   ],
-  'a getter that throws': [() => ({ user: throwing() }), 'data.user.name'],
+  'a getter that throws': [
+    () => ({ user: throwing() }),
+    'data.user.name cannot be read: it threw a TypeError',
+  ],
+  'a getter that throws no error': [() => ({ user: throwing(null) }), 'data.user.name'],
   'a toJSON that throws': [
     () => ({
       user: {
         toJSON() {
-          throw new Error('not now')
+          throw new Error(SECRET)
         },
       },
     }),
-    'data.user',
+    'data.user cannot be read: it threw an Error',
   ],
 }
 

@@ -11,6 +11,7 @@ const fc = require('fast-check')
 const { encode } = require('../lib/values')
 const { useDatabase } = require('./support/database')
 const {
+  deepSession,
   mixedSession,
   officialBytes,
   plainSession,
@@ -59,7 +60,12 @@ function assertSame(actual, expected) {
   assert.equal(inspect(actual, all), inspect(expected, all))
 }
 
-const KINDS = { plain: plainSession, sparse: sparseSession, mixed: mixedSession }
+const KINDS = {
+  plain: plainSession,
+  sparse: sparseSession,
+  mixed: mixedSession,
+  deep: deepSession,
+}
 
 describe('the bytes of a session', () => {
   for (const [kind, session] of Object.entries(KINDS)) {
@@ -79,7 +85,7 @@ describe('sessions that travel together', { timeout: 120_000 }, () => {
       const expected = await officiallyStored(ids, sessions)
       await Promise.allSettled(sessions.map((data, index) => store.set(ids[index], data)))
       const stored = await storedBytes(ids)
-      assert.ok(expected.size > SESSIONS / 2)
+      assert.ok(expected.size > SESSIONS / 3)
       assert.deepEqual([...stored.keys()].sort(), [...expected.keys()].sort())
       const found = await Promise.all(ids.map((id) => store.get(id)))
       for (const [index, id] of ids.entries()) {
@@ -124,8 +130,12 @@ describe('what BSON does not tell apart', () => {
   })
 
   it('a document that refers to another is a DBRef, beside plain values and others', async () => {
-    const data = { $ref: 'users', $id: 1, ref: { $ref: 'users', $id: 1 }, no: { $ref: 1 } }
-    for (const session of [data, { ...data, at: new Date(1) }]) {
+    const data = { $ref: 'app.users', $id: 1, ref: { $ref: 'users', $id: 1 }, no: { $ref: 1 } }
+    for (const session of [
+      data,
+      { ...data, at: new Date(1) },
+      { ...data, id: new bson.ObjectId() },
+    ]) {
       await store.set('reference', session)
       assertSame(await store.get('reference'), {
         ...session,
@@ -143,6 +153,43 @@ describe('what BSON does not tell apart', () => {
       list: [url.href],
       own: { key: 'own', at: new Date(1) },
     })
+  })
+
+  it('what has converters is what the official package or JSON makes of it', async () => {
+    class Itself {
+      x = 1
+      toBSON = () => ({ ...this })
+    }
+    class Nested {
+      constructor(inner) {
+        this.inner = inner
+      }
+
+      toBSON() {
+        return { inner: this.inner }
+      }
+    }
+    const chain = { toBSON: () => ({ toBSON: () => ({ a: 1, toBSON: () => ({ b: 1 }) }) }) }
+    const deep = Array.from({ length: 100 }).reduce((inner) => new Nested(inner), 1)
+    for (const value of [new Itself(), [new Itself()], chain, deep]) {
+      const expected = officialBytes({ value })
+      assert.ok(expected.equals(encode({ value })))
+    }
+    const endless = () => ({ toJSON: endless })
+    const url = new URL('https://example.org')
+    const converted = {
+      more: {
+        x: 1,
+        toJSON() {
+          return { ...this, y: 2 }
+        },
+      },
+      endless: endless(),
+      nothing: { toJSON: () => undefined },
+      list: [{ toJSON: () => undefined }, { toJSON: () => [url] }],
+    }
+    await store.set('converted', { converted })
+    assertSame(await store.get('converted'), JSON.parse(JSON.stringify({ converted })))
   })
 
   it('what JSON leaves out is left out', async () => {
@@ -183,11 +230,31 @@ describe('a few values that JSON has no form for', () => {
 
   it('may be a document that refers to another, or code with its scope', async () => {
     const id = new bson.ObjectId()
-    const reference = new bson.DBRef('users', id, 'db', { at: new Date(1) })
-    const code = new bson.Code('f()', { at: new Date(1), list: [id, Buffer.from('a')] })
-    const data = { list: [reference, { code }], text: 'x'.repeat(2000) }
-    await store.set('documents', data)
-    assertSame(await store.get('documents'), readAs(officialBytes(data)))
+    const bytes = { buffer: Buffer.from('a'), binary: new bson.Binary(Buffer.from('b'), 128) }
+    const reference = new bson.DBRef('users', id, 'db', { at: new Date(1), ...bytes })
+    const code = new bson.Code('f()', { at: new Date(1), list: [id, bytes] })
+    for (const padding of [0, 2000]) {
+      const data = { list: [reference, { code }], text: 'x'.repeat(padding) }
+      await store.set('documents', data)
+      const found = await store.get('documents')
+      assertSame(found, readAs(officialBytes(data)))
+      assert.ok(Buffer.isBuffer(found.list[0].fields.buffer))
+      assert.ok(Buffer.isBuffer(found.list[1].code.scope.list[1].buffer))
+    }
+  })
+
+  it('may be regular expressions, also such as JavaScript has not', async () => {
+    const foreign = {
+      set: new bson.BSONRegExp('[z--a]'),
+      other: new bson.BSONRegExp('(?i)abc', 'x'),
+    }
+    for (const padding of [0, 2000]) {
+      const data = { own: /a/gi, set: /[z--a]/v, other: foreign.other, text: 'x'.repeat(padding) }
+      await store.set('expressions', data)
+      const found = await store.get('expressions')
+      assertSame(found, { ...data, ...foreign })
+      assert.ok(officialBytes(data).equals(encode(found)))
+    }
   })
 
   it('are compared with what was read as exactly as others', async () => {
@@ -206,16 +273,21 @@ describe('a few values that JSON has no form for', () => {
 describe('a session that was read', () => {
   it('shares no bytes with what its next write is compared with', async () => {
     const request = { ctx: {} }
-    const binaries = () => ({
-      buffer: Buffer.from('ab'),
-      binary: new bson.Binary(Buffer.from('ab'), 128),
+    const buffer = () => Buffer.from('ab')
+    const binary = () => new bson.Binary(buffer(), 128)
+    await store.set('bytes', {
+      buffer: buffer(),
+      binary: binary(),
       uuid: new bson.UUID('00000000-0000-4000-8000-000000000000'),
+      reference: new bson.DBRef('users', buffer(), 'db', { list: [binary()] }),
+      code: new bson.Code('f()', { buffer: buffer(), inner: { binary: binary() } }),
     })
-    await store.set('bytes', binaries())
     const session = await store.get('bytes', 0, request)
-    session.buffer[0] = 0x7a
-    session.binary.buffer[0] = 0x7a
-    session.uuid.buffer[15] = 0x7a
+    const { reference, code } = session
+    const buffers = [session.buffer, reference.oid, code.scope.buffer]
+    const binaries = [session.binary, session.uuid, reference.fields.list[0]]
+    binaries.push(code.scope.inner.binary)
+    for (const bytes of [...buffers, ...binaries.map((binary) => binary.buffer)]) bytes[1] = 0x7a
     await store.set('bytes', session, 60_000, request)
     assertSame(await store.get('bytes'), session)
   })

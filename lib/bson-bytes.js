@@ -23,6 +23,8 @@ const TYPE = {
   BOOLEAN: 8,
   DATE: 9,
   NULL: 10,
+  CODE: 13,
+  CODE_WITH_SCOPE: 15,
   INT32: 16,
   INT64: 18,
 }
@@ -39,6 +41,11 @@ class BsonBytes {
 
   get capacity() {
     return this.#bytes.length
+  }
+
+  /** How many bytes were written. */
+  get length() {
+    return this.#at
   }
 
   clear() {
@@ -75,7 +82,7 @@ class BsonBytes {
     return !hasNul
   }
 
-  /** Opens a document or an array. Gives where its length belongs, for `close`. */
+  /** Opens a document or an array. Gives where its length belongs, for `close` or `measure`. */
   open() {
     const start = this.#at
     this.#at += 4
@@ -86,7 +93,27 @@ class BsonBytes {
   close(start) {
     this.#reserve(1)
     this.#bytes[this.#at++] = 0
+    this.measure(start)
+  }
+
+  /** @param {number} start */
+  measure(start) {
     this.#view.setInt32(start, this.#at - start, true)
+  }
+
+  /**
+   * Leaves only the document of the element that starts there, and has an empty key.
+   * @param {number} start
+   * @returns {boolean} false if it is none: something else was written, or nothing
+   */
+  unwrap(start) {
+    const type = this.#bytes[start]
+    if (start === this.#at || (type !== TYPE.DOCUMENT && type !== TYPE.ARRAY)) {
+      return false
+    }
+    this.#bytes.copyWithin(start, start + 2, this.#at)
+    this.#at -= 2
+    return true
   }
 
   /** @param {boolean} value */

@@ -40,15 +40,10 @@ function className({ _bsontype }) {
 }
 
 /**
- * What a DBRef is stored as; undefined for any other value.
- * @param {any} value
- * @returns {object | undefined}
+ * What a DBRef is stored as.
+ * @param {any} reference
  */
-function documentOfDBRef(value) {
-  if (value._bsontype !== 'DBRef' || !hasBsonClass(value)) {
-    return undefined
-  }
-  const { collection: $ref, oid: $id, db: $db, fields } = value
+function documentOfDBRef({ collection: $ref, oid: $id, db: $db, fields }) {
   return { $ref, $id, ...($db == null ? undefined : { $db }), ...fields }
 }
 
@@ -68,20 +63,33 @@ function elementOf(value) {
 }
 
 /**
+ * How this package's own class makes what another version's instance is, by what all versions have
+ * in common. @type {Record<string, (value: any, own: typeof import('bson')) => object>}
+ */
+const COPIES = {
+  Binary: ({ buffer, position, sub_type }, { Binary }) =>
+    new Binary(buffer.subarray(0, position), sub_type),
+  BSONRegExp: ({ pattern, options }, { BSONRegExp }) => new BSONRegExp(pattern, options),
+  BSONSymbol: ({ value }, { BSONSymbol }) => new BSONSymbol(value),
+  Decimal128: ({ bytes }, { Decimal128 }) => new Decimal128(bytes),
+  Double: ({ value }, { Double }) => new Double(value),
+  Int32: ({ value }, { Int32 }) => new Int32(value),
+  Long: (value, { Long }) => new Long(value.getLowBits(), value.getHighBits()),
+  MaxKey: (_value, { MaxKey }) => new MaxKey(),
+  MinKey: (_value, { MinKey }) => new MinKey(),
+  ObjectId: (value, { ObjectId }) => new ObjectId(value.toHexString()),
+  Timestamp: (value, { Timestamp }) =>
+    new Timestamp({ t: value.getHighBits() >>> 0, i: value.getLowBits() >>> 0 }),
+}
+
+/**
  * Other copies and versions of the `bson` package have classes of their own.
  * @param {any} value
  */
 function ownInstance(value) {
-  const { ObjectId, EJSON } = loadBson()
-  if (value[VERSION] === ObjectId.prototype[/** @type {any} */ (VERSION)]) {
-    return value
-  }
-  if (className(value) === 'ObjectId') {
-    return new ObjectId(value.toHexString())
-  }
-  // Extended JSON is what all versions have in common.
-  const text = JSON.stringify(value.toExtendedJSON({ relaxed: false }))
-  return EJSON.parse(`{"value":${text}}`, { relaxed: false }).value
+  const own = loadBson()
+  const isOwn = value[VERSION] === own.ObjectId.prototype[/** @type {any} */ (VERSION)]
+  return isOwn ? value : COPIES[className(value)](value, own)
 }
 
 /**
@@ -89,49 +97,83 @@ function ownInstance(value) {
  * @returns {Record<string, any>}
  */
 function fromBson(bytes) {
-  const { deserialize } = loadBson()
   try {
-    const session = deserialize(bytes)
-    return promoteBuffers(documentOfDBRef(session) ?? session)
+    return promoted(deserialized(bytes))
   } catch {
     throw new SessionStoreError('ERR_SESSION_VALUE', 'the stored session is malformed')
+  }
+}
+
+/** @param {Uint8Array} bytes */
+function deserialized(bytes) {
+  const { deserialize } = loadBson()
+  try {
+    return deserialize(bytes)
+  } catch {
+    // It may only hold a regular expression that JavaScript has not.
+    return deserialize(bytes, { bsonRegExp: true })
   }
 }
 
 /**
  * Plain binary data is a `Buffer` to JavaScript; a UUID or another subtype keeps its class. None
  * shares its bytes with what was read: that is what the next write is compared with.
- * @param {any} value
+ * @param {any} value an object
  * @returns {any}
  */
-function promoteBuffers(value) {
+function promoted(value) {
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       const item = value[index]
       if (typeof item === 'object' && item !== null) {
-        value[index] = promoteBuffers(item)
+        value[index] = promoted(item)
       }
     }
     return value
   }
-  if (Object.getPrototypeOf(value) === Object.prototype) {
-    for (const key in value) {
-      const item = value[key]
-      if (typeof item === 'object' && item !== null) {
-        const promoted = promoteBuffers(item)
-        if (promoted !== item) {
-          // Not an assignment: the key may be `__proto__`.
-          Object.defineProperty(value, key, { value: promoted })
-        }
+  const kind = Object.getPrototypeOf(value) === Object.prototype ? 'document' : value._bsontype
+  switch (kind) {
+    case 'document':
+    case 'DBRef':
+    case 'Code':
+      promoteEach(value)
+      return value
+    case 'Binary':
+      return promotedBinary(value)
+    case 'BSONRegExp':
+      return promotedRegExp(value)
+    default:
+      return value
+  }
+}
+
+/** @param {any} holder a document, or an instance that holds some */
+function promoteEach(holder) {
+  for (const key in holder) {
+    const item = holder[key]
+    if (typeof item === 'object' && item !== null) {
+      const value = promoted(item)
+      if (value !== item) {
+        // Not an assignment: the key may be `__proto__`.
+        Object.defineProperty(holder, key, { value })
       }
     }
-    return value
   }
-  return value._bsontype === 'Binary' ? promoteBinary(value) : value
+}
+
+/** @param {import('bson').BSONRegExp} expression */
+function promotedRegExp(expression) {
+  const flags = { i: 'i', m: 'm', s: 'g' }
+  try {
+    const options = [...expression.options].map((option) => flags[option] ?? '')
+    return new RegExp(expression.pattern, options.join(''))
+  } catch {
+    return expression
+  }
 }
 
 /** @param {import('bson').Binary} binary */
-function promoteBinary(binary) {
+function promotedBinary(binary) {
   const bytes = Buffer.from(binary.value())
   if (binary.sub_type === 0) {
     return bytes

@@ -2,8 +2,10 @@
 
 const { types } = require('node:util')
 const { BsonBytes, TYPE } = require('./bson-bytes')
-const { documentOfDBRef, elementOf, hasBsonClass } = require('./bson-values')
+const { documentOfDBRef, elementOf } = require('./bson-values')
 const { SessionStoreError } = require('./errors')
+const { hasNoForm, hasOwnForm, isBsonValue, isBytes, isDate, isMap } = require('./forms')
+const { formatPath, withArticle } = require('./wording')
 
 /** How deep objects and arrays may nest inside a session; `src/codec/mod.rs` has the same limit. */
 const MAX_DEPTH = 100
@@ -37,7 +39,12 @@ class BsonWriter {
     try {
       this.#element('', session)
     } catch (error) {
-      throw error instanceof SessionStoreError ? error : this.#refusal('cannot be read', error)
+      if (error instanceof SessionStoreError) {
+        throw error
+      }
+      // Its text is the application's, and may show content.
+      const kind = withArticle(error?.constructor?.name || 'value')
+      throw this.#refusal(`cannot be read: it threw ${kind}`)
     } finally {
       this.#parents.length = 0
       this.#path.length = 0
@@ -89,7 +96,7 @@ class BsonWriter {
       this.#start(TYPE.NULL, key)
     } else if (typeof value.toBSON === 'function') {
       this.#converted(key, value, value.toBSON())
-    } else if (typeof value.toJSON === 'function' && !hasBsonForm(value)) {
+    } else if (typeof value.toJSON === 'function' && !hasOwnForm(value)) {
       this.#converted(key, value, value.toJSON(String(key)))
     } else {
       this.#asItIs(key, value)
@@ -97,17 +104,25 @@ class BsonWriter {
   }
 
   /**
+   * Calls no converter without end: as in JSON, `toJSON` once for a value; as in the `bson` package,
+   * `toBSON` once more of what it gave.
    * @param {string | number} key
    * @param {object} value
    * @param {any} converted what its `toBSON` or `toJSON` gave
    */
   #converted(key, value, converted) {
-    if (converted === value) {
+    const again = typeof converted?.toBSON === 'function' && !hasOwnForm(converted)
+    const result = again ? converted.toBSON() : converted
+    if (result === value) {
       this.#asItIs(key, value)
       return
     }
     this.#enter(value)
-    this.#element(key, converted)
+    if (typeof result === 'object' && result !== null) {
+      this.#asItIs(key, result)
+    } else {
+      this.#element(key, result)
+    }
     this.#parents.pop()
   }
 
@@ -118,12 +133,12 @@ class BsonWriter {
   #asItIs(key, value) {
     if (Array.isArray(value)) {
       this.#array(key, value)
-    } else if (isPlainObject(value)) {
+    } else if (Object.getPrototypeOf(value) === Object.prototype) {
       this.#document(key, value)
-    } else if (types.isDate(value)) {
+    } else if (isDate(value)) {
       this.#start(TYPE.DATE, key)
       this.#out.date(value.getTime())
-    } else if (types.isUint8Array(value)) {
+    } else if (isBytes(value)) {
       this.#start(TYPE.BINARY, key)
       this.#out.binary(value)
     } else if (types.isAnyArrayBuffer(value)) {
@@ -131,10 +146,13 @@ class BsonWriter {
       this.#out.binary(new Uint8Array(value))
     } else if (types.isBoxedPrimitive(value)) {
       this.#element(key, value.valueOf())
-    } else if (types.isRegExp(value) || hasBsonClass(value)) {
+    } else if (isBsonValue(value)) {
       this.#bsonValue(key, value)
+    } else if (isMap(value)) {
+      this.#map(key, value)
     } else if (hasNoForm(value)) {
-      throw this.#refusal(`is a ${value.constructor?.name ?? 'value'}, which BSON has no form for`)
+      const kind = Object.prototype.toString.call(value).slice('[object '.length, -1)
+      throw this.#refusal(`is ${withArticle(kind)}, which BSON has no form for`)
     } else {
       this.#document(key, value)
     }
@@ -146,19 +164,25 @@ class BsonWriter {
    */
   #document(key, value) {
     const start = this.#open(TYPE.DOCUMENT, key, value)
-    if (types.isMap(value)) {
-      for (const [name, item] of value) {
-        this.#path[this.#depth] = String(name)
-        if (typeof name !== 'string' && typeof name !== 'number') {
-          throw this.#refusal('has a key that is not a string')
-        }
-        this.#element(String(name), item)
+    for (const name of Object.keys(value)) {
+      this.#path[this.#depth] = name
+      this.#element(name, value[name])
+    }
+    this.#close(start)
+  }
+
+  /**
+   * @param {string | number} key
+   * @param {Map<any, any>} map
+   */
+  #map(key, map) {
+    const start = this.#open(TYPE.DOCUMENT, key, map)
+    for (const [name, item] of map) {
+      this.#path[this.#depth] = String(name)
+      if (typeof name !== 'string' && typeof name !== 'number') {
+        throw this.#refusal('has a key that is not a string')
       }
-    } else {
-      for (const name of Object.keys(value)) {
-        this.#path[this.#depth] = name
-        this.#element(name, value[name])
-      }
+      this.#element(String(name), item)
     }
     this.#close(start)
   }
@@ -184,6 +208,9 @@ class BsonWriter {
    */
   #open(type, key, value) {
     this.#enter(value)
+    if (this.#depth > MAX_DEPTH) {
+      throw this.#refusal(`nests deeper than ${MAX_DEPTH}`)
+    }
     this.#start(type, key)
     this.#depth++
     return this.#out.open()
@@ -200,9 +227,6 @@ class BsonWriter {
   #enter(value) {
     if (this.#parents.includes(value)) {
       throw this.#refusal('refers back to an object that contains it')
-    }
-    if (this.#parents.length > MAX_DEPTH) {
-      throw this.#refusal(`nests deeper than ${MAX_DEPTH}`)
     }
     this.#parents.push(value)
   }
@@ -238,11 +262,47 @@ class BsonWriter {
    * @param {any} value
    */
   #bsonValue(key, value) {
-    const document = documentOfDBRef(value)
-    if (document) {
-      this.#document(key, document)
+    this.#enter(value)
+    if (value._bsontype === 'DBRef') {
+      this.#document(key, documentOfDBRef(value))
+    } else if (value._bsontype === 'Code') {
+      this.#code(key, value)
+    } else {
+      this.#elementOf(key, value)
+    }
+    this.#parents.pop()
+  }
+
+  /**
+   * @param {string | number} key
+   * @param {{ code: unknown, scope: unknown }} value
+   */
+  #code(key, { code, scope }) {
+    // bson 4 keeps a function as it is.
+    const text = String(code)
+    if (typeof scope !== 'object' || scope === null) {
+      this.#start(TYPE.CODE, key)
+      this.#out.string(text)
       return
     }
+    this.#start(TYPE.CODE_WITH_SCOPE, key)
+    const start = this.#out.open()
+    this.#out.string(text)
+    const scopeStart = this.#out.length
+    this.#path[++this.#depth] = 'scope'
+    this.#element('', scope)
+    if (!this.#out.unwrap(scopeStart)) {
+      throw this.#refusal('has to be an object')
+    }
+    this.#depth--
+    this.#out.measure(start)
+  }
+
+  /**
+   * @param {string | number} key
+   * @param {any} value
+   */
+  #elementOf(key, value) {
     const element = elementOf(value)
     if (!element) {
       throw this.#refusal('cannot be stored as BSON')
@@ -262,54 +322,11 @@ class BsonWriter {
     }
   }
 
-  /**
-   * @param {string} problem
-   * @param {unknown} [cause]
-   */
-  #refusal(problem, cause) {
+  /** @param {string} problem */
+  #refusal(problem) {
     const path = formatPath(this.#path.slice(1, this.#depth + 1))
-    return new SessionStoreError('ERR_SESSION_VALUE', `${path} ${problem}`, { cause })
+    return new SessionStoreError('ERR_SESSION_VALUE', `${path} ${problem}`)
   }
-}
-
-/** @param {object} value */
-function isPlainObject(value) {
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
-}
-
-/**
- * What has a `toJSON`, but also a form of its own in BSON.
- * @param {object} value
- */
-function hasBsonForm(value) {
-  return types.isDate(value) || types.isUint8Array(value) || hasBsonClass(value)
-}
-
-/** @param {object} value */
-function hasNoForm(value) {
-  return (
-    types.isSet(value) ||
-    types.isWeakMap(value) ||
-    types.isWeakSet(value) ||
-    types.isPromise(value) ||
-    types.isGeneratorObject(value) ||
-    value instanceof WeakRef ||
-    ArrayBuffer.isView(value)
-  )
-}
-
-/** @param {(string | number)[]} path */
-function formatPath(path) {
-  const steps = path.map((key) => {
-    if (typeof key === 'number') {
-      return `[${key}]`
-    }
-    return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
-      ? `.${key}`
-      : `[${JSON.stringify(key)}]`
-  })
-  return `data${steps.join('')}`
 }
 
 exports.BsonWriter = BsonWriter

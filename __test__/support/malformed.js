@@ -3,6 +3,7 @@
 // Documents that no driver writes: they become so on their way from the server.
 
 const net = require('node:net')
+const bson = require('bson')
 const { SessionStoreError } = require('../..')
 
 /** The bytes of text and of numbers, in a row. */
@@ -10,6 +11,10 @@ const bytes = (...parts) => Buffer.concat(parts.map((part) => Buffer.from(part, 
 const int64 = (value) => Buffer.from(BigInt64Array.of(value).buffer)
 /** Beside which a few dates cross in capsules. */
 const padding = 'x'.repeat(300)
+
+/** A string of as many bytes as a pointer has, and that pointer. */
+const pointing = 'app.users#0123456789a'
+const pointer = new bson.DBRef('app.users', new bson.ObjectId(Buffer.from('0123456789a\0')))
 
 /**
  * What no driver writes: the bytes of a document that are others when it is read, and what `get`
@@ -67,6 +72,31 @@ const MALFORMED = {
     document: { data: { a: 1 }, datb: { a: 2 } },
     bytes: ['\x03datb', '\x03data'],
     gives: { a: 1 },
+  },
+  'a nested key twice': {
+    document: { data: { inner: { 'inner a': 1, b: 2, 'inner b': 3 }, n: 1 } },
+    bytes: ['inner b', 'inner a'],
+    gives: { inner: { 'inner a': 3, b: 2 }, n: 1 },
+  },
+  undefined: {
+    document: { data: { 'no value': null, inner: { 'no value': null, a: 1 }, n: 1 } },
+    bytes: ['\x0ano value', '\x06no value'],
+    gives: { 'no value': undefined, inner: { 'no value': undefined, a: 1 }, n: 1 },
+  },
+  'undefined among items': {
+    document: { data: { list: ['before it', null, 'x'], n: 1, padding } },
+    bytes: ['before it\0\x0a1', 'before it\0\x061'],
+    gives: { list: ['before it', undefined, 'x'], n: 1, padding },
+  },
+  'a pointer': {
+    document: { data: { pointer: pointing } },
+    bytes: ['\x02pointer\0\x16\0\0\0app.users#', '\x0cpointer\0\x0a\0\0\0app.users\0'],
+    gives: { pointer },
+  },
+  'a pointer among items': {
+    document: { data: { pointers: [pointing], padding } },
+    bytes: ['\x020\0\x16\0\0\0app.users#', '\x0c0\0\x0a\0\0\0app.users\0'],
+    gives: { pointers: [pointer], padding },
   },
   'an array with other keys': {
     document: { data: { list: ['array', 'of two'] } },

@@ -1,11 +1,13 @@
 'use strict'
 
-// Loaded into every process of the test run, before anything else: collects what the tests keep
-// secret (passwords, session ids, text in sessions) and what the store tells (errors, warnings, and
-// stores as printed), and fails the process if one shows the other.
+// Loaded into every process and thread of the test run, before anything else: collects what the
+// tests keep secret (passwords, session ids, text in sessions) and what the store tells (errors,
+// warnings, and stores as printed), and fails the process if one shows the other.
 
+const fs = require('node:fs')
 const path = require('node:path')
-const { inspect } = require('node:util')
+const { inspect, types } = require('node:util')
+const { isMainThread } = require('node:worker_threads')
 const root = path.join(__dirname, '..', '..')
 const errors = require(path.join(root, 'lib', 'errors'))
 
@@ -14,6 +16,13 @@ const SHORTEST = 10
 
 /** More than this a process need not remember. */
 const MOST = 20_000
+
+/** So deep the text of a session is looked for: an instance may hold on to anything. */
+const DEEPEST = 100
+const DEEPEST_INSTANCE = 5
+
+/** The events whose only argument is an id, as it should be. */
+const EVENTS_WITH_ID = ['create', 'update', 'touch', 'destroy', 'dropped']
 
 const secrets = new Set()
 const told = new Set()
@@ -24,14 +33,26 @@ function keep(secret) {
   }
 }
 
-function keepTextOf(data, depth = 0) {
+function keepTextOf(data, depth = 0, seen = new Set()) {
   if (typeof data === 'string') {
     keep(data)
-  } else if (typeof data === 'object' && data !== null && depth < 5 && !ArrayBuffer.isView(data)) {
-    for (const { value } of Object.values(Object.getOwnPropertyDescriptors(data))) {
-      keepTextOf(value, depth + 1)
+  } else if (typeof data === 'object' && data !== null && !ArrayBuffer.isView(data)) {
+    const deepest = isOfSession(data) ? DEEPEST : DEEPEST_INSTANCE
+    if (depth >= deepest || seen.has(data)) return
+    seen.add(data)
+    const properties = Object.values(Object.getOwnPropertyDescriptors(data))
+    const items = types.isMap(data) ? [...data.values()] : []
+    for (const value of [...properties.map(({ value }) => value), ...items]) {
+      keepTextOf(value, depth + 1, seen)
     }
   }
+}
+
+/** Text is in objects, in arrays, in maps, and in what BSON has for references and code. */
+function isOfSession(data) {
+  const prototype = Object.getPrototypeOf(data)
+  const isPlain = prototype === Object.prototype || prototype === null
+  return isPlain || Array.isArray(data) || types.isMap(data) || '_bsontype' in data
 }
 
 function tell(value) {
@@ -53,6 +74,14 @@ errors.optionsError = (message, cause) =>
 const options = require(path.join(root, 'lib', 'options'))
 const values = require(path.join(root, 'lib', 'values'))
 
+function decoded(text) {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 const { readOptions } = options
 options.readOptions = (given) => {
   const { connection } = given ?? {}
@@ -60,6 +89,7 @@ options.readOptions = (given) => {
     keep(connection)
     const password = /^[^:]+:\/\/[^:@/]*:([^@/]*)@/.exec(connection)?.[1]
     keep(password)
+    keep(decoded(password))
   }
   keep((connection?.client ?? connection)?.options?.credentials?.password)
   return readOptions(given)
@@ -76,8 +106,15 @@ for (const call of ['get', 'set', 'destroy']) {
   const original = SessionStore.prototype[call]
   SessionStore.prototype[call] = function (id, ...rest) {
     keep(id)
-    return original.call(this, id, ...rest)
+    const result = original.call(this, id, ...rest)
+    if (call === 'get') result.then((data) => keepTextOf(data)).catch(() => {})
+    return result
   }
+}
+const { emit } = SessionStore.prototype
+SessionStore.prototype.emit = function (event, ...details) {
+  if (!EVENTS_WITH_ID.includes(event)) details.forEach(tell)
+  return emit.call(this, event, ...details)
 }
 const { close } = SessionStore.prototype
 SessionStore.prototype.close = function () {
@@ -90,7 +127,10 @@ process.on('exit', () => {
   const shown = [...secrets].filter((secret) => [...told].some((text) => text.includes(secret)))
   if (shown.length > 0) {
     const text = [...told].find((words) => words.includes(shown[0]))
-    console.error(`The store shows what it has to keep to itself: ${shown[0]}\nin: ${text}`)
+    const message = `The store shows what it has to keep to itself: ${shown[0]}\nin: ${text}\n`
+    fs.writeSync(2, message)
     process.exitCode = 1
+    // A thread has an exit code of its own, which nobody may look at.
+    if (!isMainThread) process.kill(process.pid, 'SIGKILL')
   }
 })

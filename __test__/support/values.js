@@ -95,6 +95,11 @@ const key = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: 'binary' }) },
 )
 const cleanKey = key.filter((name) => !name.includes('\0') && name !== '_bsontype')
+/** With `$ref`, an object may be read as a reference; a session never is. */
+const nestedKey = fc.oneof(
+  { weight: 20, arbitrary: cleanKey },
+  { weight: 1, arbitrary: fc.constant('$ref') },
+)
 
 const number = fc.oneof(
   fc.constantFrom(...EDGES),
@@ -137,7 +142,7 @@ const binary = fc.oneof(
     .array(fc.integer({ min: -128, max: 127 }))
     .map((items) => bson.Binary.fromInt8Array(Int8Array.from(items))),
 )
-const regExp = fc.constantFrom(/a/, /^a.*\/"$/gi, /[é😀]/mu, /(?:)/, /(?<y>x)/)
+const regExp = fc.constantFrom(/a/, /^a.*\/"$/gi, /[é😀]/mu, /(?:)/, /(?<y>x)/, /[z--a]/v)
 
 /** A value whose class knows its own form. */
 class Money {
@@ -161,6 +166,24 @@ class Point {
   }
 }
 
+/** Converters that give as much as the object has without them. */
+const selfConverted = [
+  (x) => ({
+    x,
+    toJSON() {
+      return { ...this }
+    },
+  }),
+  (x) => ({ x, toBSON: () => ({ x, toBSON: () => ({ x }) }) }),
+]
+
+const code = fc
+  .tuple(fc.constantFrom('f()', ''), fc.option(fc.tuple(buffer, binary)))
+  .map(([text, items]) => new bson.Code(text, items && { at: new Date(1), items, '': [{ items }] }))
+const reference = fc
+  .tuple(fc.oneof(objectId, buffer, fc.nat()), binary, fc.constantFrom('db', undefined))
+  .map(([id, more, db]) => new bson.DBRef('users', id, db, { more: [more] }))
+
 const otherLeaf = fc.oneof(
   fc.constantFrom(...WITHOUT_JSON),
   date,
@@ -177,11 +200,14 @@ const otherLeaf = fc.oneof(
   fc.tuple(fc.nat(), fc.nat()).map(([t, i]) => new bson.Timestamp({ t, i })),
   fc.constantFrom(new bson.MinKey(), new bson.MaxKey()),
   fc.string().map((value) => new bson.BSONSymbol(value)),
-  fc.constantFrom(new bson.Code('f()'), new bson.Code('f()', { a: 1, b: [new Date(1)] })),
-  fc.constantFrom('', 'i', 'imsx').map((options) => new bson.BSONRegExp('a.b', options)),
-  objectId.map((id) => new bson.DBRef('users', id, 'db', { more: 1 })),
+  code,
+  fc
+    .tuple(fc.constantFrom('a.b', '(?i)abc'), fc.constantFrom('', 'i', 'imsx'))
+    .map(([pattern, options]) => new bson.BSONRegExp(pattern, options)),
+  reference,
   number.map((amount) => new Money(amount)),
   number.map((x) => new Point(x, -x)),
+  fc.tuple(fc.constantFrom(...selfConverted), number).map(([make, x]) => make(x)),
 )
 
 /** @param {fc.Arbitrary<any>} leaf @param {fc.Arbitrary<any>} [map] */
@@ -195,7 +221,7 @@ function session(leaf, map) {
       ...(map ? [{ weight: 1, arbitrary: tie('map') }] : []),
     ),
     array: fc.array(tie('tree'), { maxLength: 12 }),
-    entries: fc.uniqueArray(fc.tuple(cleanKey, tie('tree')), {
+    entries: fc.uniqueArray(fc.tuple(nestedKey, tie('tree')), {
       maxLength: 8,
       // Of keys that differ in lone surrogates only, one would be left.
       selector: ([name]) => name.toWellFormed?.() ?? Buffer.from(name).toString(),
@@ -228,26 +254,56 @@ const sparseSession = fc
   )
   .map(([data, length]) => ({ ...data, padding: 'x'.repeat(length) }))
 
+const AROUND = {
+  object: (inner) => ({ a: inner }),
+  array: (inner) => [1, inner],
+  map: (inner) => new Map([['m', inner]]),
+}
+
+/** Sessions that nest almost as deep as they may: the innermost value may nest on. */
+const deepSession = fc
+  .tuple(fc.array(fc.constantFrom(...Object.values(AROUND)), { maxLength: 96 }), otherLeaf)
+  .map(([around, innermost]) => ({ deep: around.reduce((inner, put) => put(inner), innermost) }))
+
 /** The bytes that the official package writes for a session. */
 function officialBytes(data) {
   return Buffer.from(bson.serialize(data, { ignoreUndefined: true }))
 }
 
-/** What a session has to be read as: what the official package makes of its bytes, Buffers for plain binary data. */
+/**
+ * What a session has to be read as: what the official package makes of its bytes, with
+ * `promoteBuffers` for plain binary data, and regular expressions where JavaScript has them.
+ */
 function readAs(content) {
-  return promoteBuffers(bson.deserialize(content))
+  const plain = bson.deserialize(content, { bsonRegExp: true })
+  const promoted = bson.deserialize(content, { bsonRegExp: true, promoteBuffers: true })
+  return chosen(plain, promoted)
 }
 
-function promoteBuffers(value) {
-  if (value instanceof bson.Binary && value.sub_type === 0) {
-    return Buffer.from(value.value())
+function chosen(plain, promoted) {
+  if (plain instanceof bson.Binary) return plain.sub_type === 0 ? promoted : plain
+  if (plain instanceof bson.BSONRegExp) return readAlone(plain)
+  if (typeof plain !== 'object' || plain === null || ArrayBuffer.isView(plain)) return promoted
+  for (const name of Object.keys(plain)) {
+    const value = chosen(plain[name], promoted[name])
+    if (value !== promoted[name]) Object.defineProperty(promoted, name, { value })
   }
-  if (Array.isArray(value) || (value && Object.getPrototypeOf(value) === Object.prototype)) {
-    for (const [name, item] of Object.entries(value)) {
-      Object.defineProperty(value, name, { value: promoteBuffers(item) })
-    }
-  }
-  return value
+  return promoted
 }
 
-module.exports = { mixedSession, officialBytes, plainSession, readAs, sparseSession }
+function readAlone(value) {
+  try {
+    return bson.deserialize(bson.serialize({ value })).value
+  } catch {
+    return value
+  }
+}
+
+module.exports = {
+  deepSession,
+  mixedSession,
+  officialBytes,
+  plainSession,
+  readAs,
+  sparseSession,
+}

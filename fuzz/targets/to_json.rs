@@ -4,7 +4,7 @@
 // The sources themselves: the addon's crate has to be linked with Node.
 #[path = "../../src/codec/mod.rs"]
 mod codec;
-#[path = "../../src/difference.rs"]
+#[path = "../../src/difference/mod.rs"]
 mod difference;
 #[path = "../../src/promises.rs"]
 mod promises;

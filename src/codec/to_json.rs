@@ -1,6 +1,6 @@
 //! BSON → the JSON text that JavaScript parses.
 
-use mongodb::bson::raw::RawElement;
+use mongodb::bson::raw::{RawElement, cstr};
 use mongodb::bson::{RawArray, RawBsonRef, RawDocument};
 
 use super::{CodecError, MAX_DEPTH, capsule};
@@ -8,20 +8,39 @@ use super::{CodecError, MAX_DEPTH, capsule};
 /// The integers that a JavaScript number holds exactly.
 const SAFE_INTEGERS: std::ops::RangeInclusive<i64> = -((1 << 53) - 1)..=(1 << 53) - 1;
 
+/// How many times its size the capsules of a session may take that cannot cross as bytes. No more,
+/// since paths can be long.
+const MOST_ROOM: usize = 16;
+
 /// Gives the JSON text of a session, or `None` if so much of it has no JSON form that the `bson`
 /// package reads its bytes sooner.
 pub fn to_json(session: &RawDocument) -> Result<Option<String>, CodecError> {
     let size = session.as_bytes().len();
-    let mut writer = Writer {
-        text: Vec::with_capacity(size + 32),
-        paths: Vec::new(),
-        room: size / 2,
-    };
-    match writer.document(session, None) {
-        Ok(()) => writer.finish().map(Some),
+    // Capsules and paths that take half the size of the session take JavaScript as long as the
+    // `bson` package takes for all of it.
+    match text(session, size / 2) {
+        Ok(text) => Ok(Some(text)),
+        // The bytes of the whole are a DBRef to that package.
+        Err(Stop::NoRoom) if refers(session) => (text(session, MOST_ROOM * size))
+            .map(Some)
+            .or(Err(CodecError::Malformed)),
         Err(Stop::Reference | Stop::NoRoom) => Ok(None),
         Err(Stop::Malformed) => Err(CodecError::Malformed),
     }
+}
+
+fn refers(session: &RawDocument) -> bool {
+    matches!(session.get(cstr!("$ref")), Ok(Some(_)))
+}
+
+fn text(session: &RawDocument, room: usize) -> Result<String, Stop> {
+    let mut writer = Writer {
+        text: Vec::with_capacity(session.as_bytes().len() + 32),
+        paths: Vec::new(),
+        room,
+    };
+    writer.document(session, None)?;
+    writer.finish()
 }
 
 enum Stop {
@@ -82,19 +101,18 @@ struct Writer {
     text: Vec<u8>,
     /// A comma and an array for each capsule.
     paths: Vec<u8>,
-    /// What capsules and paths may still take, in bytes. Where they take half the size of the
-    /// session, JavaScript spends as long on them as the `bson` package on all of it.
+    /// What capsules and paths may still take, in bytes.
     room: usize,
 }
 
 impl Writer {
-    fn finish(mut self) -> Result<String, CodecError> {
+    fn finish(mut self) -> Result<String, Stop> {
         if !self.paths.is_empty() {
             self.text.insert(0, b'[');
             self.text.append(&mut self.paths);
             self.text.push(b']');
         }
-        String::from_utf8(self.text).map_err(|_| CodecError::Malformed)
+        String::from_utf8(self.text).map_err(|_| Stop::Malformed)
     }
 
     fn document(&mut self, document: &RawDocument, place: Option<&Place<'_>>) -> Result<(), Stop> {
@@ -183,7 +201,7 @@ fn write_json<T: serde::Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Res
 #[cfg(test)]
 mod tests {
     use mongodb::bson::oid::ObjectId;
-    use mongodb::bson::raw::{RawBinaryRef, cstr};
+    use mongodb::bson::raw::RawBinaryRef;
     use mongodb::bson::spec::BinarySubtype;
     use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 
@@ -252,7 +270,8 @@ mod tests {
         let reference = doc! { "at": DateTime::now(), "$ref": "users", "$id": 1 };
         let text = padded_json(doc! { "a": [reference.clone()] });
         assert!(text.starts_with(r#"[{"a":[{"\u0000":""#) && text.ends_with(r#"},["a",0]]"#));
-        assert!(padded_json(reference).ends_with(r#","$ref":"users","$id":1},["at"]]"#));
+        let session = json(reference).unwrap();
+        assert!(session.ends_with(r#","$ref":"users","$id":1},["at"]]"#));
         let nested = |levels| (0..levels).fold(doc! {}, |inner, _| doc! { "a": inner });
         assert!(json(nested(MAX_DEPTH)).unwrap().starts_with("{\"a\":"));
         assert!(json(nested(MAX_DEPTH + 1)).is_none_or(|text| text.starts_with('[')));

@@ -1,12 +1,15 @@
 //! The difference of two sessions: what a request changed.
 
-use std::collections::hash_map::Entry;
+mod javascript;
+#[cfg(test)]
+mod model;
+
 use std::collections::{HashMap, HashSet};
 
 use mongodb::bson::raw::{CStr, RawElement, cstr};
-use mongodb::bson::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
+use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 
-use crate::codec::MAX_DEPTH;
+use javascript::{elements, is_defined, same};
 
 /// The keys by which koa-session keeps the expiry inside the session: `_session` stands in the
 /// place of the other two.
@@ -31,7 +34,8 @@ impl<'a> Difference<'a> {
         data: &'a RawDocument,
     ) -> mongodb::bson::error::Result<Self> {
         let (before, repeated_before) = elements(read)?;
-        let (after, repeated) = elements(data)?;
+        let (mut after, repeated) = elements(data)?;
+        after.retain(is_defined);
         let mut places = Places::new(&before);
         let mut order = Order::default();
         let mut difference = Difference::default();
@@ -43,7 +47,7 @@ impl<'a> Difference<'a> {
                 order.next(key, place);
             }
             let unchanged = match place {
-                Some(place) => same(before[place].value()?, value, 0),
+                Some(place) => same(before[place].value()?, value),
                 None => false,
             };
             if let Some(place) = place {
@@ -53,7 +57,7 @@ impl<'a> Difference<'a> {
                 difference.set.push((key, value));
             }
         }
-        let gone = before.iter().zip(kept).filter(|(_, kept)| !kept);
+        let gone = (before.iter().zip(kept)).filter(|(element, kept)| !kept && is_defined(element));
         difference.unset = gone.map(|(element, _)| element.key()).collect();
         difference.reordered = order.is_lost;
         difference.repeated = repeated_before || repeated;
@@ -119,7 +123,8 @@ impl<'a> Difference<'a> {
         let changed: HashMap<&CStr, RawBsonRef<'_>> = self.set.iter().copied().collect();
         let removed: HashSet<&CStr> = self.unset.iter().copied().collect();
         let (stored, _) = elements(stored)?;
-        let (data, _) = elements(data)?;
+        let (mut data, _) = elements(data)?;
+        data.retain(is_defined);
         let mut others: HashMap<&CStr, &RawElement<'_>> = (stored.iter())
             .map(|element| (element.key(), element))
             .collect();
@@ -141,28 +146,6 @@ impl<'a> Difference<'a> {
         }
         Ok(merged)
     }
-}
-
-/// The elements of a session as JavaScript has them: of several with one key it keeps the value of
-/// the last, in the place of the first. Tells whether there are such.
-fn elements(session: &RawDocument) -> mongodb::bson::error::Result<(Vec<RawElement<'_>>, bool)> {
-    let mut elements = Vec::new();
-    let mut places = HashMap::new();
-    let mut repeated = false;
-    for element in session.iter_elements() {
-        let element = element?;
-        match places.entry(element.key()) {
-            Entry::Vacant(place) => {
-                place.insert(elements.len());
-                elements.push(element);
-            }
-            Entry::Occupied(place) => {
-                elements[*place.get()] = element;
-                repeated = true;
-            }
-        }
-    }
-    Ok((elements, repeated))
 }
 
 /// Follows the keys of a session in their order, and notices when an update would lose it.
@@ -222,73 +205,13 @@ impl<'e, 'a> Places<'e, 'a> {
     }
 }
 
-/// Equal for JavaScript: to it a stored int64 or double that it reads as 5 is the 5 it writes
-/// back as int32. What nests too deeply for a session differs.
-fn same(a: RawBsonRef<'_>, b: RawBsonRef<'_>, depth: usize) -> bool {
-    match (a, b) {
-        (RawBsonRef::Document(a), RawBsonRef::Document(b)) => {
-            same_elements(a, b, depth + 1, |a, b| a == b)
-        }
-        (RawBsonRef::Array(a), RawBsonRef::Array(b)) => {
-            let documents = (as_document(a), as_document(b));
-            matches!(documents, (Ok(a), Ok(b)) if same_elements(a, b, depth + 1, |_, _| true))
-        }
-        (a, b) => match (number(a), number(b)) {
-            (Some(a), Some(b)) => a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()),
-            _ => a == b,
-        },
-    }
-}
-
-fn same_elements(
-    a: &RawDocument,
-    b: &RawDocument,
-    depth: usize,
-    same_keys: fn(&CStr, &CStr) -> bool,
-) -> bool {
-    if a.as_bytes() == b.as_bytes() {
-        return true;
-    }
-    if depth > MAX_DEPTH {
-        return false;
-    }
-    let (mut a, mut b) = (a.iter_elements(), b.iter_elements());
-    loop {
-        match (a.next(), b.next()) {
-            (None, None) => return true,
-            (Some(Ok(a)), Some(Ok(b))) if same_keys(a.key(), b.key()) => {
-                match (a.value(), b.value()) {
-                    (Ok(a), Ok(b)) if same(a, b, depth) => {}
-                    _ => return false,
-                }
-            }
-            _ => return false,
-        }
-    }
-}
-
-/// An array is a document whose keys are its indices; what they really are does not matter.
-fn as_document(array: &RawArray) -> mongodb::bson::error::Result<&RawDocument> {
-    RawDocument::from_bytes(array.as_bytes())
-}
-
-/// The JavaScript number that a value is read as.
-fn number(value: RawBsonRef<'_>) -> Option<f64> {
-    match value {
-        RawBsonRef::Int32(number) => Some(number.into()),
-        RawBsonRef::Double(number) => Some(number),
-        RawBsonRef::Int64(number) if number.unsigned_abs() <= 1 << 53 => Some(number as f64),
-        _ => None,
-    }
-}
-
 fn is_path(key: &str) -> bool {
     !key.is_empty() && !key.starts_with('$') && !key.contains('.')
 }
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::{Document, doc, rawdoc};
+    use mongodb::bson::{Document, RawBson, doc, rawdoc};
 
     use super::*;
 
@@ -398,6 +321,35 @@ mod tests {
         let data = rawdoc! { "b": 1 };
         let difference = Difference::between(&read, &data).unwrap();
         assert_eq!(keys(&difference), (vec![], vec!["a".into()]));
+    }
+
+    #[test]
+    fn what_javascript_reads_as_undefined_is_left_alone() {
+        let read = rawdoc! { "a": RawBson::Undefined, "b": 1 };
+        let unchanged = rawdoc! { "b": 1 };
+        let difference = Difference::between(&read, &unchanged).unwrap();
+        assert_eq!(keys(&difference), (vec![], vec![]));
+        assert_eq!(
+            difference.apply(&unchanged, &read).unwrap().iter().count(),
+            2
+        );
+        let difference = Difference::between(&unchanged, &read).unwrap();
+        assert_eq!(keys(&difference), (vec![], vec![]));
+        // MongoDB would set it in its old place.
+        let data = rawdoc! { "b": 1, "a": 2 };
+        let difference = Difference::between(&read, &data).unwrap();
+        assert_eq!(keys(&difference), (vec!["a".into()], vec![]));
+        assert!(!difference.fits_update());
+        assert_eq!(difference.apply(&data, &read).unwrap(), data);
+    }
+
+    #[test]
+    fn array_indices_as_keys_are_where_javascript_has_them() {
+        let read = rawdoc! { "a": 1, "1": 1, "b": 1 };
+        let data = rawdoc! { "1": 1, "a": 1, "b": 2, "c": 1 };
+        let difference = Difference::between(&read, &data).unwrap();
+        assert_eq!(keys(&difference), (vec!["b".into(), "c".into()], vec![]));
+        assert!(difference.fits_update());
     }
 
     #[test]

@@ -1,0 +1,59 @@
+'use strict'
+
+// Which form BSON has for a value. Of a class is also what only inherits from it, such as a Proxy of
+// an instance, as in the `bson` package: reading such a value tells whether it can be read.
+
+const { types } = require('node:util')
+const { hasBsonClass } = require('./bson-values')
+
+/** @param {object} value */
+function isDate(value) {
+  return types.isDate(value) || value instanceof Date
+}
+
+/** @param {object} value */
+function isBytes(value) {
+  return types.isUint8Array(value) || value instanceof Uint8Array
+}
+
+/** @param {object} value */
+function isMap(value) {
+  return types.isMap(value) || value instanceof Map
+}
+
+/**
+ * A regular expression or an instance of one of BSON's classes.
+ * @param {object} value
+ */
+function isBsonValue(value) {
+  return types.isRegExp(value) || value instanceof RegExp || hasBsonClass(value)
+}
+
+/**
+ * Whether a value has a form of its own, so that its `toJSON` does not matter.
+ * @param {object} value
+ */
+function hasOwnForm(value) {
+  return (
+    Array.isArray(value) || isDate(value) || isBytes(value) || isMap(value) || isBsonValue(value)
+  )
+}
+
+/** @param {object} value none of the above */
+function hasNoForm(value) {
+  return (
+    types.isSet(value) ||
+    types.isWeakMap(value) ||
+    types.isWeakSet(value) ||
+    types.isPromise(value) ||
+    types.isGeneratorObject(value) ||
+    types.isMapIterator(value) ||
+    types.isSetIterator(value) ||
+    value instanceof Set ||
+    value instanceof WeakRef ||
+    value instanceof FinalizationRegistry ||
+    ArrayBuffer.isView(value)
+  )
+}
+
+module.exports = { hasNoForm, hasOwnForm, isBsonValue, isBytes, isDate, isMap }

@@ -1,0 +1,27 @@
+'use strict'
+
+/** Of a longer key, messages show the beginning. */
+const LONGEST_KEY = 64
+
+/**
+ * @param {(string | number)[]} path keys and indices
+ */
+function formatPath(path) {
+  const steps = path.map((key) => {
+    if (typeof key === 'number') {
+      return `[${key}]`
+    }
+    const shown = key.length > LONGEST_KEY ? `${key.slice(0, LONGEST_KEY)}…` : key
+    return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(shown)
+      ? `.${shown}`
+      : `[${JSON.stringify(shown)}]`
+  })
+  return `data${steps.join('')}`
+}
+
+/** @param {string} noun */
+function withArticle(noun) {
+  return /^[AEIOU]/.test(noun) ? `an ${noun}` : `a ${noun}`
+}
+
+module.exports = { formatPath, withArticle }
