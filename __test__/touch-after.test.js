@@ -115,6 +115,14 @@ describe('touchAfter, with rolling', { timeout: 60_000 }, () => {
     })
   }
 
+  it('writes another order of the keys', async () => {
+    const request = { ctx: {} }
+    await store.set('order', { a: 1, b: 2 })
+    await store.get('order', undefined, request)
+    await store.set('order', { b: 2, a: 1 }, undefined, request)
+    assert.deepEqual(Object.keys(await store.get('order')), ['b', 'a'])
+  })
+
   it('does not write what was saved without a change', async (t) => {
     const visitor = await startSession(t, config)
     await age(visitor.id, 1000)

@@ -5,7 +5,10 @@ const { SessionStoreError } = require('./errors')
 /** MongoDB's limit for one document, in bytes. */
 const MAX_SIZE = 16 * 1024 * 1024
 
-const FIRST_CAPACITY = 16 * 1024
+const CAPACITY = 16 * 1024
+
+/** Up to this size a session is not copied out of the buffer that it was written into. */
+const SMALL_SESSION = 4 * 1024
 
 /** Up to this length a loop writes a string sooner than a call to native code does. */
 const SHORT_STRING = 24
@@ -33,10 +36,14 @@ const TYPE = {
  * A buffer that grows with what is written into it, and the forms that BSON has for values.
  * `start` writes an element's type and key and makes room for a value of up to eight bytes; the
  * value follows.
+ *
+ * Small sessions stay in the buffer, one behind the other. When it is full, another takes its place.
  */
 class BsonBytes {
-  #bytes = Buffer.allocUnsafeSlow(FIRST_CAPACITY)
+  #bytes = Buffer.allocUnsafeSlow(CAPACITY)
   #view = new DataView(this.#bytes.buffer)
+  /** Where the session begins that is being written. */
+  #base = 0
   #at = 0
 
   get capacity() {
@@ -45,28 +52,32 @@ class BsonBytes {
 
   /** How many bytes were written. */
   get length() {
-    return this.#at
+    return this.#at - this.#base
   }
 
   clear() {
-    this.#at = 0
+    this.#at = this.#base
   }
 
   /**
-   * A copy of the document that was written as the one element, with an empty key; undefined if
-   * something else was, or nothing.
+   * The document that was written as the one element, with an empty key; undefined if something else
+   * was, or nothing.
    */
   document() {
-    if (this.#at === 0 || this.#bytes[0] !== TYPE.DOCUMENT) {
+    const start = this.#base
+    const end = this.#at
+    if (start === end || this.#bytes[start] !== TYPE.DOCUMENT) {
       return undefined
     }
-    const size = this.#at - 2
-    if (size > MAX_SIZE) {
+    const session = this.#bytes.subarray(start + 2, end)
+    if (session.length > MAX_SIZE) {
       throw tooLarge()
     }
-    const copy = Buffer.allocUnsafe(size)
-    this.#bytes.copy(copy, 0, 2, this.#at)
-    return copy
+    if (session.length > SMALL_SESSION) {
+      return Buffer.from(session)
+    }
+    this.#base = end
+    return session
   }
 
   /**
@@ -84,7 +95,7 @@ class BsonBytes {
 
   /** Opens a document or an array. Gives where its length belongs, for `close` or `measure`. */
   open() {
-    const start = this.#at
+    const start = this.length
     this.#at += 4
     return start
   }
@@ -98,7 +109,7 @@ class BsonBytes {
 
   /** @param {number} start */
   measure(start) {
-    this.#view.setInt32(start, this.#at - start, true)
+    this.#view.setInt32(this.#base + start, this.length - start, true)
   }
 
   /**
@@ -107,11 +118,12 @@ class BsonBytes {
    * @returns {boolean} false if it is none: something else was written, or nothing
    */
   unwrap(start) {
-    const type = this.#bytes[start]
-    if (start === this.#at || (type !== TYPE.DOCUMENT && type !== TYPE.ARRAY)) {
+    const place = this.#base + start
+    const type = this.#bytes[place]
+    if (start === this.length || (type !== TYPE.DOCUMENT && type !== TYPE.ARRAY)) {
       return false
     }
-    this.#bytes.copyWithin(start, start + 2, this.#at)
+    this.#bytes.copyWithin(place, place + 2, this.#at)
     this.#at -= 2
     return true
   }
@@ -152,7 +164,7 @@ class BsonBytes {
     const start = this.open()
     this.#characters(value)
     this.#bytes[this.#at++] = 0
-    this.#view.setInt32(start, this.#at - start - 4, true)
+    this.#view.setInt32(this.#base + start, this.length - start - 4, true)
   }
 
   /** @param {Uint8Array} value */
@@ -205,14 +217,18 @@ class BsonBytes {
 
   /** @param {number} needed */
   #grow(needed) {
+    const size = needed - this.#base
     // What a string is given may be three times what it takes.
-    if (needed > MAX_SIZE + 4 * UNCOUNTED_STRING) {
+    if (size > MAX_SIZE + 4 * UNCOUNTED_STRING) {
       throw tooLarge()
     }
-    const bytes = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length))
-    bytes.set(this.#bytes.subarray(0, this.#at))
+    const written = this.#bytes.subarray(this.#base, this.#at)
+    const bytes = Buffer.allocUnsafeSlow(Math.max(CAPACITY, size, 2 * written.length))
+    bytes.set(written)
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer)
+    this.#base = 0
+    this.#at = written.length
   }
 }
 

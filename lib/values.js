@@ -6,7 +6,7 @@ const { openCapsules } = require('./capsules')
 const { SessionStoreError } = require('./errors')
 
 /** A writer that has grown larger is not kept. */
-const KEPT_CAPACITY = 1024 * 1024
+const KEPT_CAPACITY = 128 * 1024
 
 /**
  * A session as it crosses between JavaScript and Rust: BSON bytes, or, on the way to JavaScript,

@@ -79,14 +79,17 @@ impl<'a> Difference<'a> {
 
     /// Nothing changed but `_expire`.
     pub fn is_new_expiry(&self) -> bool {
-        let keys = &mut self.set.iter().map(|(key, _)| *key);
-        self.unset.is_empty() && keys.all(|key| key == EXPIRY_KEYS[0])
+        self.changes_only(&EXPIRY_KEYS[..1])
     }
 
     /// Nothing changed but `_expire` and `_maxAge`.
     pub fn is_touch(&self) -> bool {
-        let keys = &mut self.set.iter().map(|(key, _)| *key);
-        self.unset.is_empty() && keys.all(|key| EXPIRY_KEYS[..2].contains(&key))
+        self.changes_only(&EXPIRY_KEYS[..2])
+    }
+
+    fn changes_only(&self, keys: &[&CStr]) -> bool {
+        let mut set = self.set.iter().map(|(key, _)| key);
+        !self.reordered && self.unset.is_empty() && set.all(|key| keys.contains(key))
     }
 
     /// A new expiry is written whole: of two requests that set different kinds of it, the later
@@ -242,6 +245,13 @@ mod tests {
             rawdoc! { "a": 5, "b": { "c": [5] }, "d": -f64::NAN, "f": 2f64.powi(53), "e": 0 };
         let difference = Difference::between(&read, &data).unwrap();
         assert_eq!(keys(&difference), (vec!["e".into()], vec![]));
+    }
+
+    #[test]
+    fn another_order_of_the_keys_is_no_touch() {
+        let (read, data) = (rawdoc! { "a": 1, "b": 1 }, rawdoc! { "b": 1, "a": 1 });
+        let difference = Difference::between(&read, &data).unwrap();
+        assert!(!difference.is_new_expiry() && !difference.is_touch());
     }
 
     #[test]
