@@ -26,7 +26,7 @@ function isMap(value) {
  * @param {object} value
  */
 function isBsonValue(value) {
-  return types.isRegExp(value) || value instanceof RegExp || hasBsonClass(value)
+  return hasBsonClass(value) || types.isRegExp(value) || value instanceof RegExp
 }
 
 /**
@@ -35,7 +35,7 @@ function isBsonValue(value) {
  */
 function hasOwnForm(value) {
   return (
-    Array.isArray(value) || isDate(value) || isBytes(value) || isMap(value) || isBsonValue(value)
+    isDate(value) || isBsonValue(value) || isBytes(value) || isMap(value) || Array.isArray(value)
   )
 }
 
