@@ -8,7 +8,7 @@ const { MongoClient } = require('mongodb')
 const { SessionStore } = require('..')
 const { startServer } = require('../scripts/mongodb')
 const { Loads, writesTo } = require('./support/load')
-const { memory } = require('./support/memory')
+const { memory } = require('../scripts/memory')
 const { assertBounded, outage } = require('./support/outage')
 
 /** Codes by which a server says: not me, not now. */

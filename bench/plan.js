@@ -10,9 +10,9 @@ const whole = {
     sizes: [KB, 16 * KB],
     operations: ['get', 'set', 'touch', 'web'],
     atATime: [1, 16, 64, 256],
-    rounds: 9,
+    rounds: 7,
     ms: 300,
-    warmUpMs: 1500,
+    warmUpMs: 1000,
   },
   networks: {
     stores: STORES.filter((name) => name !== 'Map'),
@@ -34,6 +34,7 @@ const whole = {
     memoryAt: [1_000_000, 5_000_000, 10_000_000],
   },
   weight: { starts: 21, idleMs: 2000 },
+  values: { rounds: 30 },
 }
 
 const quick = {
@@ -66,6 +67,7 @@ const quick = {
     memoryAt: [],
   },
   weight: { starts: 5, idleMs: 500 },
+  values: { rounds: 5 },
 }
 
 module.exports = { plans: { whole, quick } }

@@ -1,5 +1,5 @@
 // npm run bench: everything but the hour-long part of growth.
-// npm run bench -- SECTION …: operations, applications, networks, growth, weight.
+// npm run bench -- SECTION …: operations, applications, networks, growth, weight, values.
 // npm run bench -- --quick: a short look at everything, in under two minutes.
 
 const path = require('node:path')
@@ -16,6 +16,7 @@ const sections = {
   applications: async (bench) => require('./sections/applications').measureApplications(bench),
   operations: async (bench) => require('./sections/operations').measureOperations(bench),
   networks: async (bench) => require('./sections/networks').measureNetworks(bench),
+  values: async (bench) => require('./sections/values').measureValues(bench),
   growth: async (bench) => require('./sections/growth').measureGrowth(bench),
 }
 

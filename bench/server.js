@@ -7,7 +7,7 @@ async function startServer(log) {
   // Only now: before the set-up there are no packages to load.
   const { startMongoDB } = require('../scripts/mongodb')
   if (process.env.MONGODB_URI) return startMongoDB({ log })
-  const program = findSecantusRust() ?? (await installSecantusRust(log))
+  const program = findSecantusRust() ?? (await installSecantusRust(log, { packages: true }))
   return program ? startSecantus(program) : startMongoDB({ log })
 }
 

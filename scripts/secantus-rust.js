@@ -27,9 +27,14 @@ function inFolder(folder) {
   return path.join(folder, 'bin', 'secantusd-rs')
 }
 
-/** @returns {Promise<string | undefined>} the program; `log` is told why there is none */
-async function installSecantusRust(log) {
-  if (!(await hasTools(log))) return undefined
+/**
+ * @param {(line: string) => void} log is told why there is none
+ * @param {{ packages?: boolean }} [options] whether to install missing Debian packages where that
+ *   takes no password; by default only in CI
+ * @returns {Promise<string | undefined>} the program
+ */
+async function installSecantusRust(log, { packages = process.env.CI === 'true' } = {}) {
+  if (!(await hasTools(log, packages))) return undefined
   const start = performance.now()
   log(`Building SecantusDB ${VERSION} (Rust) into .mongodb; this takes 5 to 10 minutes …`)
   const timer = setInterval(() => log(`… still building after ${elapsed(start)}`), 30_000)
@@ -44,9 +49,10 @@ async function installSecantusRust(log) {
   return undefined
 }
 
-async function hasTools(log) {
+async function hasTools(log, packages) {
   const missing = () => TOOLS.filter((tool) => !runQuietly(tool, ['--version']).ok)
-  if (missing().length > 0 && process.env.CI === 'true' && process.getuid?.() === 0) {
+  const canInstall = process.getuid?.() === 0 && runQuietly('apt-get', ['--version']).ok
+  if (missing().length > 0 && packages && canInstall) {
     log(`Installing ${PACKAGES.join(', ')} (apt-get) …`)
     await run('apt-get', ['update', '-qq'])
     await run('apt-get', ['install', '-qq', '-y', ...PACKAGES])

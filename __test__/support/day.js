@@ -3,7 +3,7 @@
 // A day's worth of operations, compressed in time, and what the process is made of meanwhile.
 
 const { readFileSync, readdirSync } = require('node:fs')
-const { memory } = require('./memory')
+const { memory } = require('../../scripts/memory')
 
 const VISITORS = 100
 

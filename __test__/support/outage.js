@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict')
 const { setTimeout: sleep } = require('node:timers/promises')
-const { memory } = require('./memory')
+const { memory } = require('../../scripts/memory')
 
 const EVERY_MS = 10
 const EACH_TIME = 20

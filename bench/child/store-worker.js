@@ -6,6 +6,7 @@ const { operations, STORE_MAX_AGE } = require('./operations')
 const { measure } = require('./measure')
 const { makeId, makeSession } = require('./sessions')
 const { openers } = require('./stores')
+const { memory } = require('../../scripts/memory')
 const { threads } = require('./usage')
 
 const AT_ONCE_WHEN_FILLING = 100
@@ -46,8 +47,7 @@ answer({
       globalThis.gc()
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
-    const { rss, heapUsed } = process.memoryUsage()
-    return { rss, heapUsed, threads: threads() }
+    return { memory: memory(), heapUsed: process.memoryUsage().heapUsed, threads: threads() }
   },
 
   close: () => opened.close(),

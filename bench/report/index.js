@@ -3,7 +3,7 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const { charts } = require('./charts')
-const { casesTable, memoryTable, targetsTable, weightTables } = require('./tables')
+const { casesTable, memoryTable, targetsTable, valuesTable, weightTables } = require('./tables')
 const { targets } = require('./targets')
 
 const TITLES = {
@@ -12,6 +12,7 @@ const TITLES = {
   networks: 'Networks: operations over a round trip',
   growth: 'Growth: 64 at a time, 1 KB',
   weight: 'Weight',
+  values: 'Values: to write and to read a session',
 }
 
 /**
@@ -62,6 +63,7 @@ function taken({ date, commit, machine, system, load, node, server, packages }) 
 
 function sectionTables(section, result) {
   if (section === 'weight') return weightTables(result)
+  if (section === 'values') return valuesTable(result.rows)
   const tables = casesTable(result.rows)
   if (!result.memory?.ours) return tables
   return [...tables, '', 'Memory of one process:', '', ...memoryTable(result.memory)]

@@ -11,6 +11,12 @@ const COLUMNS = [
   ['process µs', 'processCpu'],
 ]
 
+const VALUES_COLUMNS = {
+  'the store µs': ['encode', 'decode'],
+  'the bson package µs': ['serialize', 'deserialize'],
+  'JSON µs': ['stringify', 'parse'],
+}
+
 /** @returns {string[]} the lines of a table */
 function table(header, rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`
@@ -41,10 +47,10 @@ function withSpread(values) {
 
 function memoryTable(memory) {
   const rows = Object.entries(memory).flatMap(([name, points]) =>
-    points.map(({ operations, rss, heapUsed }) => [
+    points.map(({ operations, memory, heapUsed }) => [
       NAMES[name],
       operations.toLocaleString('en'),
-      megabytes(rss),
+      megabytes(memory),
       megabytes(heapUsed),
     ]),
   )
@@ -57,9 +63,9 @@ function weightTables({ addonBytes, start, idle }) {
     withSpread(ms),
     drivers.join(', ') || 'no driver',
   ])
-  const stores = Object.entries(idle).map(([name, { rss, threads }]) => [
+  const stores = Object.entries(idle).map(([name, { memory, threads }]) => [
     NAMES[name],
-    megabytes(rss),
+    megabytes(memory),
     String(threads),
   ])
   return [
@@ -69,6 +75,20 @@ function weightTables({ addonBytes, start, idle }) {
     '',
     ...table(['idle store', 'memory MB', 'threads'], stores),
   ]
+}
+
+/** Microseconds of the main thread: to write a session and to read it. */
+function valuesTable(rows) {
+  const header = ['', 'bytes', 'crosses as', ...Object.keys(VALUES_COLUMNS)]
+  const cells = rows.map(({ name, bytes, asText, times }) => [
+    name,
+    bytes.toLocaleString('en'),
+    asText ? 'text' : 'bytes',
+    ...Object.values(VALUES_COLUMNS).map(
+      ([write, read]) => `${number(median(times[write]))} + ${number(median(times[read]))}`,
+    ),
+  ])
+  return table(header, cells)
 }
 
 function targetsTable(targets) {
@@ -85,4 +105,4 @@ function targetsTable(targets) {
   )
 }
 
-module.exports = { casesTable, memoryTable, table, targetsTable, weightTables }
+module.exports = { casesTable, memoryTable, table, targetsTable, valuesTable, weightTables }

@@ -19,6 +19,7 @@ function targets(results) {
     loneTarget(results.operations),
     ...growthTargets(results.growth),
     ...weightTargets(results.weight),
+    valuesTarget(results.values),
   ]
 }
 
@@ -132,7 +133,7 @@ function growthTargets(section) {
   const many = row(1_000_000)
   const time = few && many ? 1 / ratio(many, few, 'perSecond') : undefined
   const memory = section?.memory.ours
-  const grown = memory && memory.at(-1).rss / memory[0].rss
+  const grown = memory && memory.at(-1).memory / memory[0].memory
   return [
     { figure: 'time of a get, 1 million stored', against: '10 thousand', ...atMost(1.2, time) },
     {
@@ -166,6 +167,23 @@ function weightTargets(section) {
       reached: start && loading.reached && alone,
     },
   ]
+}
+
+/** A session of other values than JSON's is to cost no more than in the official package. */
+function valuesTarget(section) {
+  const values = (section?.rows ?? []).map(({ name, times }) => {
+    const { encode, decode, serialize, deserialize } = times
+    const rounds = encode.map(
+      (_, round) => (encode[round] + decode[round]) / (serialize[round] + deserialize[round]),
+    )
+    return { name, value: median(rounds) }
+  })
+  const worst = values.toSorted((a, b) => b.value - a.value)[0]
+  return {
+    figure: 'writing and reading a session, the worst of all kinds',
+    against: 'bson package',
+    ...atMost(1, worst?.value, ' ×', worst && ` (${worst.name})`),
+  }
 }
 
 module.exports = { targets }

@@ -71,9 +71,9 @@ function watchMemory({ uri, db, memoryAt, log }) {
         done += (await ours.ask('round', { operation: 'web', ...how })).operations
         if (done % (2 * STRETCH) < STRETCH) log(`  ${done / 1e6} million operations …`)
       }
-      const { rss, heapUsed } = await ours.ask('footprint')
-      log(`  after ${done / 1e6} million operations: ${(rss / 2 ** 20).toFixed(1)} MB`)
-      points.push({ operations: goal, rss, heapUsed })
+      const { memory, heapUsed } = await ours.ask('footprint')
+      log(`  after ${done / 1e6} million operations: ${(memory / 2 ** 20).toFixed(1)} MB`)
+      points.push({ operations: goal, memory, heapUsed })
     }
     return points
   })

@@ -16,8 +16,8 @@ async function measureWeight({ uri, db, plan, log }) {
   const idle = {}
   for (const name of ['driver', 'koa-session-mongoose', 'ours']) {
     idle[name] = await measureIdle(name, { uri, db, collection: `weight-${name}` }, idleMs)
-    const { rss, threads } = idle[name]
-    log(`  ${name}: ${(rss / 2 ** 20).toFixed(1)} MB and ${threads} threads more when idle`)
+    const { memory, threads } = idle[name]
+    log(`  ${name}: ${(memory / 2 ** 20).toFixed(1)} MB and ${threads} threads more when idle`)
   }
   return { addonBytes, start, idle }
 }
@@ -51,7 +51,7 @@ async function measureIdle(name, place, idleMs) {
     await sleep(idleMs)
     const after = await child.ask('footprint')
     await child.ask('close')
-    return { rss: after.rss - before.rss, threads: after.threads - before.threads }
+    return { memory: after.memory - before.memory, threads: after.threads - before.threads }
   } finally {
     await child.close()
   }

@@ -7,11 +7,16 @@ const { readFileSync } = require('node:fs')
  * reads them again as it sees fit.
  */
 function memory() {
+  const anonymous = /^RssAnon:\s+(\d+) kB$/m.exec(status())
+  return anonymous ? Number(anonymous[1]) * 1024 : process.memoryUsage.rss()
+}
+
+/** As Linux tells it; empty elsewhere. */
+function status() {
   try {
-    const status = readFileSync('/proc/self/status', 'utf8')
-    return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)[1]) * 1024
+    return readFileSync('/proc/self/status', 'utf8')
   } catch {
-    return process.memoryUsage.rss()
+    return ''
   }
 }
 
