@@ -198,9 +198,11 @@ impl Worker {
         if let Some(batch) = self.on_the_way.get_mut(&leaving.batch) {
             batch.operations.retain(|operation| !left(operation));
         }
-        match leaving.have_ended {
-            true => self.release(&leaving.operations),
-            false => self.send_batch(None, leaving.operations),
+        let mut operations = leaving.operations.iter();
+        if leaving.have_ended || operations.all(|operation| operation.is_settled()) {
+            self.release(&leaving.operations);
+        } else {
+            self.send_batch(None, leaving.operations);
         }
     }
 
