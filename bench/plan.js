@@ -31,8 +31,8 @@ const whole = {
     rounds: 9,
     ms: 500,
     warmUpMs: 1500,
-    memoryAt: [1_000_000, 5_000_000, 10_000_000],
   },
+  memory: { operations: [1_000_000, 5_000_000, 10_000_000] },
   weight: { starts: 21, idleMs: 2000 },
   values: { rounds: 30 },
 }
@@ -64,8 +64,8 @@ const quick = {
     rounds: 3,
     ms: 200,
     warmUpMs: 500,
-    memoryAt: [],
   },
+  memory: { operations: [20_000, 60_000] },
   weight: { starts: 5, idleMs: 500 },
   values: { rounds: 5 },
 }

@@ -1,5 +1,6 @@
-// npm run bench: everything but the hour-long part of growth.
-// npm run bench -- SECTION …: operations, applications, networks, growth, weight, values.
+// npm run bench: everything but what takes longest, a million sessions and ten million operations.
+// npm run bench -- --full: that, too.
+// npm run bench -- SECTION …: operations, applications, networks, weight, values, growth, memory.
 // npm run bench -- --quick: a short look at everything, in under two minutes.
 
 const path = require('node:path')
@@ -18,6 +19,7 @@ const sections = {
   networks: async (bench) => require('./sections/networks').measureNetworks(bench),
   values: async (bench) => require('./sections/values').measureValues(bench),
   growth: async (bench) => require('./sections/growth').measureGrowth(bench),
+  memory: async (bench) => require('./sections/memory').measureMemory(bench),
 }
 
 const log = (line) => console.log(line)
@@ -58,12 +60,11 @@ function readArguments(words) {
   }
   const quick = flags.includes('--quick')
   const plan = structuredClone(quick ? plans.quick : plans.whole)
-  // A million sessions and ten million operations take their time: only where asked for.
-  if (!quick && !flags.includes('--full') && !chosen.includes('growth')) {
-    plan.growth.stored.pop()
-    plan.growth.memoryAt = []
-  }
-  return { names: chosen.length > 0 ? chosen : Object.keys(sections), quick, plan }
+  if (chosen.length > 0) return { names: chosen, quick, plan }
+  const all = Object.keys(sections)
+  if (quick || flags.includes('--full')) return { names: all, quick, plan }
+  plan.growth.stored.pop()
+  return { names: all.filter((name) => name !== 'memory'), quick, plan }
 }
 
 async function measure(names, bench, { server, folder, quick }) {

@@ -1,6 +1,7 @@
 // The MongoDB of a run: the one that MONGODB_URI names, else the Rust server of SecantusDB, which
 // is fast enough to keep the stores busy and the same on every machine, else a mongod.
 
+const os = require('node:os')
 const { VERSION, findSecantusRust, installSecantusRust } = require('../scripts/secantus-rust')
 
 async function startServer(log) {
@@ -20,10 +21,14 @@ async function startSecantus(program) {
   return { uri: server.uri, kind, description, stop: () => server.remove() }
 }
 
-/** As a mongod by default: a write is acknowledged before it is on the disk. */
+/**
+ * As a mongod by default: a write is acknowledged before it is on the disk, and the cache takes half
+ * of the memory.
+ */
 function settings({ port, storagePath }) {
   const place = ['--port', port, '--storage-path', storagePath]
-  return [...place, '--cache-size', '1G', '--log-level', 'WARNING']
+  const cache = Math.max(1, Math.floor(os.totalmem() / 2 ** 30 / 2) - 1)
+  return [...place, '--cache-size', `${cache}G`, '--log-level', 'WARNING']
 }
 
 module.exports = { startServer }

@@ -11,6 +11,7 @@ const TITLES = {
   operations: 'Operations',
   networks: 'Networks: operations over a round trip',
   growth: 'Growth: 64 at a time, 1 KB',
+  memory: 'Memory of one process: web mix, 1 KB, 256 at a time',
   weight: 'Weight',
   values: 'Values: to write and to read a session',
 }
@@ -64,9 +65,8 @@ function taken({ date, commit, machine, system, load, node, server, packages }) 
 function sectionTables(section, result) {
   if (section === 'weight') return weightTables(result)
   if (section === 'values') return valuesTable(result.rows)
-  const tables = casesTable(result.rows)
-  if (!result.memory?.ours) return tables
-  return [...tables, '', 'Memory of one process:', '', ...memoryTable(result.memory)]
+  if (section === 'memory') return memoryTable(result.points)
+  return casesTable(result.rows)
 }
 
 module.exports = { report, save }

@@ -45,16 +45,13 @@ function withSpread(values) {
   return `${number(median(values))} ±${(spread(values) * 100).toFixed(0)}%`
 }
 
-function memoryTable(memory) {
-  const rows = Object.entries(memory).flatMap(([name, points]) =>
-    points.map(({ operations, memory, heapUsed }) => [
-      NAMES[name],
-      operations.toLocaleString('en'),
-      megabytes(memory),
-      megabytes(heapUsed),
-    ]),
-  )
-  return table(['store', 'operations', 'memory MB', 'of it JavaScript heap MB'], rows)
+function memoryTable(points) {
+  const rows = points.map(({ operations, memory, heapUsed }) => [
+    operations.toLocaleString('en'),
+    megabytes(memory),
+    megabytes(heapUsed),
+  ])
+  return table(['operations', 'memory MB', 'of it JavaScript heap MB'], rows)
 }
 
 function weightTables({ addonBytes, start, idle }) {
