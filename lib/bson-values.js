@@ -151,7 +151,8 @@ function promoted(value) {
 function promoteEach(holder) {
   for (const key in holder) {
     const item = holder[key]
-    if (typeof item === 'object' && item !== null) {
+    // Dates, of which there may be many, need no second look.
+    if (typeof item === 'object' && item !== null && !(item instanceof Date)) {
       const value = promoted(item)
       if (value !== item) {
         // Not an assignment: the key may be `__proto__`.

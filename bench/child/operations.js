@@ -46,6 +46,14 @@ function operations(store, session) {
       return renew(known.ctx, id, known.data)
     },
 
+    /** What most pages do: of twenty requests all read, one changes something. */
+    async visit(number) {
+      const ctx = {}
+      const { id } = session(number)
+      const data = await readAs(ctx, id)
+      return number % 20 === 7 ? change(ctx, id, { ...data, views: data.views + 1 }) : data
+    },
+
     async web(number) {
       const ctx = {}
       const { id } = session(number)

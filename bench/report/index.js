@@ -11,7 +11,8 @@ const TITLES = {
   operations: 'Operations',
   networks: 'Networks: operations over a round trip',
   growth: 'Growth: 64 at a time, 1 KB',
-  memory: 'Memory of one process: web mix, 1 KB, 256 at a time',
+  memory:
+    'Memory of one process: of 20 visits all read and one changes its session, 1 KB, 256 at a time',
   weight: 'Weight',
   values: 'Values: to write and to read a session',
 }

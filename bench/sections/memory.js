@@ -7,8 +7,8 @@ const AT_A_TIME = 256
 const STRETCH = 500_000
 
 /**
- * Memory of one process, after ever more operations of the web mix. At its few thousand operations a
- * second, the driver store would need an hour for this.
+ * Memory of one process, after ever more visits. At its few thousand operations a second, the driver
+ * store would need an hour for this.
  */
 async function measureMemory({ uri, db, plan, log }) {
   const place = () => ({ uri, db, collection: 'memory' })
@@ -20,7 +20,7 @@ async function measureMemory({ uri, db, plan, log }) {
       while (done < goal) {
         const fewest = Math.min(STRETCH, goal - done)
         const how = { size: SIZE, count: 1000, atATime: AT_A_TIME, ms: 0, fewest }
-        done += (await ours.ask('round', { operation: 'web', ...how })).operations
+        done += (await ours.ask('round', { operation: 'visit', ...how })).operations
         if (done % (2 * STRETCH) < STRETCH) log(`  ${done / 1e6} million operations …`)
       }
       const { memory, heapUsed } = await ours.ask('footprint')
