@@ -59,6 +59,11 @@ impl Failure {
             cause: None,
         }
     }
+
+    /// A mistake of the store itself, which ended no more than what it was doing.
+    pub fn internal() -> Self {
+        Failure::new(Code::Server, "the store failed internally")
+    }
 }
 
 impl fmt::Display for Failure {

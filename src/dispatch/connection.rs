@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::Completions;
-use super::worker::internal_failure;
 use crate::collection::{Availability, Collection};
 use crate::error::{Code, Failure};
 use crate::options::Options;
@@ -62,7 +61,7 @@ impl Connection {
                         waited: Duration::ZERO,
                     },
                     Ok(Err(failure)) => Connection::Impossible(failure),
-                    Err(_) => Connection::Impossible(internal_failure()),
+                    Err(_) => Connection::Impossible(Failure::internal()),
                 };
             }
             Connection::Indexing { task, .. } => {
@@ -86,7 +85,7 @@ impl Connection {
     }
 
     fn make_ready(&mut self) {
-        let former = std::mem::replace(self, Connection::Impossible(internal_failure()));
+        let former = std::mem::replace(self, Connection::Impossible(Failure::internal()));
         if let Connection::Indexing {
             collection, task, ..
         } = former

@@ -14,7 +14,7 @@ use super::flow::{Flow, MOST_HELD_UP, MOST_LEFT_BEHIND, MOST_WITHOUT_SERVER};
 use super::lanes::{Kind, Lanes};
 use super::{Close, Completions, Inbox};
 use crate::collection::{self, Availability};
-use crate::error::{Code, Failure};
+use crate::error::Failure;
 use crate::operation::{Operation, Outcome};
 use crate::options::Options;
 
@@ -186,7 +186,7 @@ impl Worker {
         match ended {
             Ok((_, Some(took))) => self.flow.learn(took),
             Ok((_, None)) => {}
-            Err(_) => self.fail(&batch.operations, internal_failure()),
+            Err(_) => self.fail(&batch.operations, Failure::internal()),
         }
     }
 
@@ -256,8 +256,4 @@ impl Worker {
             self.completions.settled(vec![(token, Outcome::Closed)]);
         }
     }
-}
-
-pub fn internal_failure() -> Failure {
-    Failure::new(Code::Server, "the store failed internally")
 }
