@@ -25,6 +25,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// A server that refuses for a passing reason does so less often; one that always does must not hold
+/// the sessions for ever.
+const MOST_REFUSALS: usize = 20;
+
 /// The commands of one batch: until when they may be sent, and which were given up.
 pub struct Trip {
     pub deadline: Instant,
@@ -62,13 +66,21 @@ impl Collection {
     async fn shut_out(&self, Unanswered { mut session, ids }: Unanswered) {
         let fence = self.fence_command(&ids);
         let mut wait = FIRST_WAIT;
+        let mut refusals = 0;
         loop {
             let run = self.database.run_raw_command(fence.clone());
             match timeout(wait, run.session(&mut session).into_future()).await {
                 Ok(Ok(_)) => return self.give_back(Some(session)),
-                // Who may not write this cannot have written the other either.
-                Ok(Err(error)) if failure::sort(&error).failure.code == Code::Auth => return,
-                Ok(Err(_)) => sleep(PAUSE).await,
+                Ok(Err(error)) => match failure::sort(&error).failure.code {
+                    Code::Unavailable => sleep(PAUSE).await,
+                    // Who may not write this cannot have written the other either.
+                    Code::Auth => return,
+                    _ if refusals == MOST_REFUSALS => return,
+                    _ => {
+                        refusals += 1;
+                        sleep(PAUSE).await;
+                    }
+                },
                 Err(_) => wait = (wait * 2).min(LONGEST_WAIT),
             }
         }
