@@ -37,21 +37,23 @@ class Operation {
 
   /**
    * @param {Outcome} outcome
-   * @param {number} [expiresAt] of a session that was found, where it is known
+   * @param {number} number under which Rust keeps a session that was found
+   * @param {number} [expiresAt] of such a session, where it is known
    */
-  settle(outcome, expiresAt = 0) {
+  settle(outcome, number, expiresAt = 0) {
     if (isFailure(outcome)) {
       this.fail(toError(outcome))
     } else {
-      this.succeed(outcome, expiresAt)
+      this.succeed(outcome, number, expiresAt)
     }
   }
 
   /**
    * @param {any} _outcome
+   * @param {number} _number
    * @param {number} _expiresAt
    */
-  succeed(_outcome, _expiresAt) {
+  succeed(_outcome, _number, _expiresAt) {
     this.resolve(undefined)
   }
 
@@ -80,16 +82,17 @@ class Read extends Operation {
 
   /**
    * @param {Content | number} content
+   * @param {number} number
    * @param {number} expiresAt
    */
-  succeed(content, expiresAt) {
+  succeed(content, number, expiresAt) {
     if (typeof content === 'number') {
       this.resolve(undefined)
       return
     }
     try {
       const data = decode(content)
-      this.knowledge.learn(this.call, { content, expiresAt })
+      this.knowledge.learn(this.call, { content, number, expiresAt })
       this.resolve(data)
     } catch (error) {
       this.reject(error)
@@ -126,14 +129,26 @@ class Write extends Operation {
 
   /** @param {Sessions} sessions @param {number} token */
   send(sessions, token) {
-    const { id, content, lifetime, read, before } = this
+    const { id, content, lifetime, read } = this
     if (read === undefined) {
       sessions.set(token, id, content, lifetime)
-    } else if (before.length === 0) {
-      sessions.set(token, id, content, lifetime, read.content, read.expiresAt)
-    } else {
-      sessions.set(token, id, content, lifetime, read.content, read.expiresAt, before)
+    } else if (read.number === undefined || !this.#change(sessions, token, read, read.number)) {
+      this.#change(sessions, token, read, read.content)
     }
+  }
+
+  /**
+   * @param {Sessions} sessions
+   * @param {number} token
+   * @param {import('./reads').Read} read
+   * @param {Content | number} known what was read, or its number
+   * @returns {boolean} false if nothing is kept under the number any more
+   */
+  #change(sessions, token, { expiresAt }, known) {
+    const { id, content, lifetime, before } = this
+    return before.length === 0
+      ? sessions.change(token, id, content, lifetime, known, expiresAt)
+      : sessions.change(token, id, content, lifetime, known, expiresAt, before)
   }
 
   /** @param {number} meaning */
@@ -143,7 +158,11 @@ class Write extends Operation {
     if (event === 'dropped' || event === 'unchanged') {
       this.knowledge.learn(this.call, this.read)
     } else {
-      this.knowledge.learn(this.call, { content, expiresAt: Date.now() + lifetime })
+      this.knowledge.learn(this.call, {
+        content,
+        number: undefined,
+        expiresAt: Date.now() + lifetime,
+      })
     }
     this.announce(event)
     this.resolve(this.data)

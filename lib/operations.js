@@ -38,9 +38,10 @@ class Operations {
   /**
    * @param {number} token
    * @param {import('./operation').Outcome} outcome
+   * @param {number} number
    * @param {number} [expiresAt]
    */
-  settle(token, outcome, expiresAt) {
+  settle(token, outcome, number, expiresAt) {
     const operation = this.#byToken[token]
     this.#byToken[token] = undefined
     this.#free.push(token)
@@ -48,7 +49,7 @@ class Operations {
       this.#alive.unref()
       this.sender = undefined
     }
-    operation?.settle(outcome, expiresAt)
+    operation?.settle(outcome, number, expiresAt)
   }
 
   close() {

@@ -3,7 +3,7 @@
 //! Arguments come by position, so that no object is walked; outcomes leave in bunches, through one
 //! thread-safe function per store, so that the event loop is woken once for many of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use napi::bindgen_prelude::*;
@@ -14,6 +14,7 @@ use crate::dispatch::{Completions, Dispatcher};
 use crate::error::Failure;
 use crate::operation::{Action, Content, Operation, Outcome, Read};
 use crate::options::Options;
+use crate::recent::Recent;
 
 /// The token of outcomes that belong to no operation: warnings.
 const WARNING: u32 = 0;
@@ -41,9 +42,10 @@ impl From<Failure> for FailureObject {
 /// text or as BSON bytes, or a failure.
 type Settled = Either4<u32, String, Buffer, FailureObject>;
 
-/// Tokens, as many outcomes, and when the sessions among them end (0: not known). The last is
-/// empty where nobody asks: without `touchAfter`.
-type Bunch = FnArgs<(Vec<u32>, Vec<Settled>, Vec<f64>)>;
+/// Tokens, as many outcomes, the number in [`Recent`] of the first of these (the others follow), and
+/// when the sessions among them end (0: not known). The last is empty where nobody asks: without
+/// `touchAfter`.
+type Bunch = FnArgs<(Vec<u32>, Vec<Settled>, f64, Vec<f64>)>;
 
 /// Never keeps the process alive: `index.js` does, while an operation is under way.
 type Settle = ThreadsafeFunction<Bunch, (), Bunch, Status, false, true>;
@@ -52,7 +54,7 @@ impl From<Outcome> for Settled {
     fn from(outcome: Outcome) -> Self {
         // The places of their names in `lib/operation.js`.
         let number = match outcome {
-            Outcome::Found(read) => {
+            Outcome::Found { read, .. } => {
                 return match read.content {
                     Content::Json(text) => Either4::B(text),
                     Content::Bson(bytes) => Either4::C(bytes.into()),
@@ -74,10 +76,28 @@ impl From<Outcome> for Settled {
 struct ToJavaScript {
     settle: Settle,
     with_expiry: bool,
+    recent: Arc<Mutex<Recent>>,
+}
+
+impl ToJavaScript {
+    /// Gives the number of the first of them.
+    fn keep(&self, outcomes: &mut [(u32, Outcome)]) -> f64 {
+        let mut recent = lock(&self.recent);
+        let first = recent.next_number();
+        for (_, outcome) in outcomes {
+            match outcome {
+                Outcome::Found { stored, .. } => recent.keep(stored.take()),
+                Outcome::Closed => recent.clear(),
+                _ => recent.keep(None),
+            }
+        }
+        first as f64
+    }
 }
 
 impl Completions for ToJavaScript {
-    fn settled(&self, outcomes: Vec<(u32, Outcome)>) {
+    fn settled(&self, mut outcomes: Vec<(u32, Outcome)>) {
+        let first = self.keep(&mut outcomes);
         let expiry = match self.with_expiry {
             true => outcomes
                 .iter()
@@ -91,7 +111,7 @@ impl Completions for ToJavaScript {
             .unzip();
         // The only way to fail is that the environment is going away, and the promises with it.
         self.settle.call(
-            (tokens, outcomes, expiry).into(),
+            (tokens, outcomes, first, expiry).into(),
             ThreadsafeFunctionCallMode::NonBlocking,
         );
     }
@@ -103,7 +123,7 @@ impl Completions for ToJavaScript {
 
 fn expiry(outcome: &Outcome) -> f64 {
     match outcome {
-        Outcome::Found(read) => read.expires_at.unwrap_or_default() as f64,
+        Outcome::Found { read, .. } => read.expires_at.unwrap_or_default() as f64,
         _ => 0.0,
     }
 }
@@ -136,6 +156,10 @@ impl SessionsOptions {
     }
 }
 
+fn lock(recent: &Mutex<Recent>) -> MutexGuard<'_, Recent> {
+    recent.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Session content as JavaScript encoded it.
 type Encoded<'a> = Either<String, BufferSlice<'a>>;
 
@@ -149,6 +173,7 @@ fn content(encoded: Encoded<'_>) -> Content {
 #[napi]
 pub struct Sessions {
     dispatcher: Dispatcher,
+    recent: Arc<Mutex<Recent>>,
 }
 
 #[napi]
@@ -157,18 +182,20 @@ impl Sessions {
     /// connecting goes on in the background.
     #[napi(
         constructor,
-        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FailureObject>, expiry: Array<number>) => void"
+        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FailureObject>, firstNumber: number, expiry: Array<number>) => void"
     )]
     pub fn new(options: SessionsOptions, settle: Function<'_, Bunch, ()>) -> Result<Self> {
         let thrown = |failure: Failure| Error::from_reason(failure.message);
         let options = options.check().map_err(thrown)?;
         let settle: Settle = settle.build_threadsafe_function().weak::<true>().build()?;
+        let recent = Arc::default();
         let completions = ToJavaScript {
             settle,
             with_expiry: !options.touch_after.is_zero(),
+            recent: Arc::clone(&recent),
         };
         let dispatcher = Dispatcher::start(options, Arc::new(completions)).map_err(thrown)?;
-        Ok(Sessions { dispatcher })
+        Ok(Sessions { dispatcher, recent })
     }
 
     #[napi]
@@ -176,34 +203,55 @@ impl Sessions {
         self.submit(token, &id, Action::Get);
     }
 
-    /// `lifetime` is in milliseconds. `read` is what the same request read or wrote before, and
-    /// `expires_at` when that ends (0: not known); `writing` is what it may have written since.
+    /// Writes the whole session. `lifetime` is in milliseconds.
+    #[napi(ts_args_type = "token: number, id: string, data: string | Uint8Array, lifetime: number")]
+    pub fn set(&self, token: u32, id: String, data: Encoded<'_>, lifetime: f64) {
+        let action = Action::Set {
+            data: content(data),
+            read: None,
+            writing: Vec::new(),
+            lifetime: lifetime as i64,
+        };
+        self.submit(token, &id, action);
+    }
+
+    /// Writes what the request changed since it read the session. `read` is the number under which
+    /// that is kept, or else the content; `expires_at` is when it ends (0: not known); `writing` is
+    /// what the request may have written since.
+    ///
+    /// False, and nothing is done, if nothing is kept under this number any more.
     #[allow(clippy::too_many_arguments)] // by position, so that no object is walked
     #[napi(
-        ts_args_type = "token: number, id: string, data: string | Uint8Array, lifetime: number, read?: string | Uint8Array, expiresAt?: number, writing?: Array<string | Uint8Array>"
+        ts_args_type = "token: number, id: string, data: string | Uint8Array, lifetime: number, read: number | string | Uint8Array, expiresAt: number, writing?: Array<string | Uint8Array>"
     )]
-    pub fn set(
+    pub fn change(
         &self,
         token: u32,
         id: String,
         data: Encoded<'_>,
         lifetime: f64,
-        read: Option<Encoded<'_>>,
-        expires_at: Option<f64>,
+        read: Either<f64, Encoded<'_>>,
+        expires_at: f64,
         writing: Option<Vec<Encoded<'_>>>,
-    ) {
-        let expires_at = expires_at.filter(|date| *date != 0.0);
-        let read = read.map(|encoded| Read {
-            content: content(encoded),
-            expires_at: expires_at.map(|date| date as i64),
-        });
+    ) -> bool {
+        let read = match read {
+            Either::A(number) => lock(&self.recent).take(number as u64).map(Content::Bson),
+            Either::B(encoded) => Some(content(encoded)),
+        };
+        let Some(read) = read else {
+            return false;
+        };
         let action = Action::Set {
             data: content(data),
-            read,
+            read: Some(Read {
+                content: read,
+                expires_at: (expires_at != 0.0).then_some(expires_at as i64),
+            }),
             writing: writing.into_iter().flatten().map(content).collect(),
             lifetime: lifetime as i64,
         };
         self.submit(token, &id, action);
+        true
     }
 
     #[napi]

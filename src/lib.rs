@@ -10,6 +10,7 @@
 //!   one batch as soon as there is room on the way.
 //! * [`batch`]: turns operations into a command's statements, and its reply into outcomes.
 //! * [`collection`]: the one module that knows MongoDB: commands, retries, errors, the index.
+//! * [`recent`]: what was read lately, which a write then need not bring back.
 //! * [`record`]: the stored document and its expiry.
 //! * [`difference`]: what a request changed between the session it read and the one it writes.
 //! * [`codec`]: JSON text ⇄ BSON.
@@ -29,4 +30,5 @@ pub mod operation;
 pub mod options;
 #[cfg(test)]
 mod promises;
+pub mod recent;
 pub mod record;

@@ -99,8 +99,12 @@ impl Operation {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// `get` found a session.
-    Found(Read),
+    /// `get` found a session: as JavaScript gets it, and, where that is worth keeping, as it is
+    /// stored.
+    Found {
+        read: Read,
+        stored: Option<Vec<u8>>,
+    },
     /// `get` found none, or an expired one.
     Missing,
     /// `set` made a new session.

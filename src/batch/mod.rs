@@ -15,6 +15,7 @@ use crate::codec::{self, CodecError};
 use crate::collection::{Collection, Trip, Written, blames_a_statement};
 use crate::error::{Code, Failure};
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
+use crate::recent::Recent;
 use crate::record;
 
 pub type Ended = (Arc<Operation>, Outcome);
@@ -107,21 +108,22 @@ fn outcome_of_record(record: &RawDocument) -> Outcome {
     let Some(data) = record::session(record, record::now()) else {
         return Outcome::Missing;
     };
-    match codec::to_json(data) {
-        Ok(Some(text)) => found(record, Content::Json(text)),
-        Ok(None) => found(record, Content::Bson(data.as_bytes().to_vec())),
-        Err(_) => Outcome::Failed(Failure::new(
-            Code::SessionValue,
-            "the stored session is malformed",
-        )),
+    let content = match codec::to_json(data) {
+        Ok(Some(text)) => Content::Json(text),
+        Ok(None) => Content::Bson(data.as_bytes().to_vec()),
+        Err(_) => {
+            let message = "the stored session is malformed";
+            return Outcome::Failed(Failure::new(Code::SessionValue, message));
+        }
+    };
+    let bytes = Some(data.as_bytes()).filter(|bytes| Recent::is_worth_keeping(bytes));
+    Outcome::Found {
+        read: Read {
+            content,
+            expires_at: record::expires_at(record),
+        },
+        stored: bytes.map(<[u8]>::to_vec),
     }
-}
-
-fn found(record: &RawDocument, content: Content) -> Outcome {
-    Outcome::Found(Read {
-        content,
-        expires_at: record::expires_at(record),
-    })
 }
 
 impl From<CodecError> for Failure {

@@ -1,10 +1,11 @@
 //! The `set`s of a batch: whole sessions, differences, and what only a swap can write.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mongodb::bson::{RawDocument, RawDocumentBuf};
+use mongodb::bson::RawDocument;
 use tokio::time::Instant;
 
 use super::{Batch, Ended};
@@ -19,13 +20,13 @@ use crate::record::{self, MAX_RECORD_SIZE};
 const SWAP_PAUSE: Duration = Duration::from_millis(2);
 
 /// How a `set` gets to the server.
-enum Plan {
+enum Plan<'a> {
     /// As a statement of the batch's one command, and what it means if that succeeds.
     Update(Update, Outcome),
     /// By compare-and-swap, for what `$set` and `$unset` cannot express. Takes more than one command.
     Swap {
-        states: Vec<RawDocumentBuf>,
-        data: RawDocumentBuf,
+        states: Vec<Cow<'a, RawDocument>>,
+        data: Cow<'a, RawDocument>,
     },
     /// Not at all: `touchAfter` has not passed since the last write.
     Nothing,
@@ -140,8 +141,8 @@ impl Batch<'_> {
     async fn swap(
         &self,
         operation: &Operation,
-        states: &[RawDocumentBuf],
-        data: &RawDocumentBuf,
+        states: &[Cow<'_, RawDocument>],
+        data: &RawDocument,
     ) -> Result<Outcome, Failure> {
         let Action::Set { lifetime, .. } = operation.action else {
             return Ok(Outcome::Dropped);
@@ -161,7 +162,7 @@ impl Batch<'_> {
             };
             let stored = match record.get_document("data") {
                 Ok(stored) => difference.apply(data, stored).map_err(malformed)?,
-                Err(_) => data.clone(),
+                Err(_) => data.to_owned(),
             };
             if record::size(&operation.id, &stored) > MAX_RECORD_SIZE {
                 return Err(collection::too_large());
@@ -177,7 +178,7 @@ impl Batch<'_> {
     }
 }
 
-fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan, CodecError> {
+fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan<'_>, CodecError> {
     let Action::Set {
         data,
         read,
@@ -214,13 +215,16 @@ fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan, CodecError
 }
 
 /// What the session may look like to the request: what it read, and what it wrote since.
-fn states(read: &Read, writing: &[Content]) -> Result<Vec<RawDocumentBuf>, CodecError> {
+fn states<'a>(
+    read: &'a Read,
+    writing: &'a [Content],
+) -> Result<Vec<Cow<'a, RawDocument>>, CodecError> {
     let states = std::iter::once(&read.content).chain(writing);
     states.map(to_bson).collect()
 }
 
 fn difference<'a>(
-    states: &'a [RawDocumentBuf],
+    states: &'a [Cow<'_, RawDocument>],
     data: &'a RawDocument,
 ) -> Result<Difference<'a>, CodecError> {
     let mut difference = Difference::default();
@@ -249,11 +253,11 @@ fn dates(lifetime: i64) -> Dates {
     }
 }
 
-fn to_bson(content: &Content) -> Result<RawDocumentBuf, CodecError> {
+fn to_bson(content: &Content) -> Result<Cow<'_, RawDocument>, CodecError> {
     match content {
-        Content::Json(text) => codec::from_json(text),
-        Content::Bson(bytes) => {
-            RawDocumentBuf::from_bytes(bytes.clone()).map_err(|_| CodecError::Malformed)
-        }
+        Content::Json(text) => codec::from_json(text).map(Cow::Owned),
+        Content::Bson(bytes) => RawDocument::from_bytes(bytes)
+            .map(Cow::Borrowed)
+            .map_err(|_| CodecError::Malformed),
     }
 }

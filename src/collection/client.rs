@@ -1,6 +1,6 @@
 //! The driver's client of one store, and whether a server is there.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,9 @@ struct Seen {
     writable: HashSet<ServerAddress>,
     /// When it was last found whether there are such, and it was not as before.
     changed: Instant,
-    round_trip: Option<Duration>,
+    /// The shortest way to each server and back that its monitor has measured since it was last
+    /// away: what takes longer is a busy server or machine.
+    round_trips: HashMap<ServerAddress, Duration>,
 }
 
 impl Default for Seen {
@@ -33,7 +35,7 @@ impl Default for Seen {
         Seen {
             writable: HashSet::new(),
             changed: Instant::now(),
-            round_trip: None,
+            round_trips: HashMap::new(),
         }
     }
 }
@@ -52,9 +54,12 @@ impl Availability {
         }
     }
 
-    /// The latest that a monitor measured.
+    /// The way to a server that could take a write, and back, where it was measured.
     pub fn round_trip(&self) -> Option<Duration> {
-        self.lock().round_trip
+        let seen = self.lock();
+        let measured = seen.writable.iter();
+        let measured = measured.filter_map(|server| seen.round_trips.get(server));
+        measured.min().copied()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
@@ -67,9 +72,16 @@ impl Availability {
                 let takes_writes = takes_writes(event.new_description.server_type());
                 self.lock().note(&event.address, takes_writes);
             }
-            SdamEvent::ServerClosed(event) => self.lock().note(&event.address, false),
+            SdamEvent::ServerClosed(event) => {
+                let mut seen = self.lock();
+                seen.note(&event.address, false);
+                seen.round_trips.remove(&event.address);
+            }
             SdamEvent::ServerHeartbeatSucceeded(event) => {
-                self.lock().round_trip = Some(event.duration);
+                self.lock().measure(event.server_address, event.duration);
+            }
+            SdamEvent::ServerHeartbeatFailed(event) => {
+                self.lock().round_trips.remove(&event.server_address);
             }
             _ => {}
         }
@@ -77,6 +89,11 @@ impl Availability {
 }
 
 impl Seen {
+    fn measure(&mut self, server: ServerAddress, took: Duration) {
+        let shortest = self.round_trips.entry(server).or_insert(took);
+        *shortest = took.min(*shortest);
+    }
+
     fn note(&mut self, server: &ServerAddress, takes_writes: bool) {
         let was_absent = self.writable.is_empty();
         match takes_writes {

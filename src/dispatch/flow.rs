@@ -1,9 +1,12 @@
-//! How many batches of a kind may be on their way at once.
+//! How many batches of a kind may be on their way at once, and how large they are.
 //!
 //! Where an answer takes as long as the work behind it, as on the same machine, more batches only
 //! make smaller ones, and each costs. Where it spends its time on the way, more batches fill that
 //! time. So the number follows from how long the shortest answers take: those to batches, and
 //! those to the driver's monitors, which involve no work.
+//!
+//! The batches share the operations evenly. Otherwise one would take all that wait, and those that
+//! come after it would travel one by one, each at the price of a batch.
 
 use std::time::Duration;
 
@@ -25,6 +28,16 @@ pub const MOST_WITHOUT_SERVER: usize = 4;
 
 /// The same with those that nobody waits for any more, which only shut out late writes.
 pub const MOST_LEFT_BEHIND: usize = 32;
+
+/// A batch is not made smaller than this for the sake of the next one.
+const SMALL: usize = 8;
+
+/// What is on its way of one kind, not counting what is held up.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Traffic {
+    pub batches: usize,
+    pub operations: usize,
+}
 
 #[derive(Debug)]
 pub struct Flow {
@@ -58,6 +71,17 @@ impl Flow {
     }
 }
 
+/// How many of the waiting operations go as the next batch.
+pub fn share(waiting: usize, traffic: Traffic, limit: usize) -> usize {
+    (waiting + traffic.operations).div_ceil(limit).max(SMALL)
+}
+
+/// How many operations have to wait before they go beside those on the way: half of what would
+/// then be their share. Fewer wait for the next answer. `None`, if there is no room at all.
+pub fn fewest(traffic: Traffic, limit: usize) -> Option<usize> {
+    (traffic.batches < limit).then(|| traffic.operations.div_ceil(2 * limit - 1).max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +109,31 @@ mod tests {
     #[test]
     fn single_long_answers_do_not_count() {
         assert_eq!(flow(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 9]).limit(None), FEWEST);
+    }
+
+    #[test]
+    fn batches_share_the_operations() {
+        let on_the_way = |batches, operations| Traffic {
+            batches,
+            operations,
+        };
+        let nothing = Traffic::default();
+        assert_eq!((fewest(nothing, 2), share(1, nothing, 2)), (Some(1), SMALL));
+        assert_eq!(share(64, nothing, 2), 32);
+        assert_eq!(share(32, on_the_way(1, 32), 2), 32);
+        assert_eq!(share(9, on_the_way(7, 63), 8), 9);
+    }
+
+    #[test]
+    fn few_operations_wait_for_more_where_many_are_on_the_way() {
+        let one_batch = |operations| Traffic {
+            batches: 1,
+            operations,
+        };
+        assert_eq!(fewest(one_batch(1), 2), Some(1));
+        assert_eq!(fewest(one_batch(32), 2), Some(11));
+        assert_eq!(fewest(one_batch(32), 8), Some(3));
+        assert_eq!(fewest(one_batch(32), 1), None);
     }
 
     #[test]

@@ -57,8 +57,9 @@ impl Lane {
 }
 
 impl Lanes {
-    pub fn has_ready(&self, kind: Kind) -> bool {
-        !self.ready[kind as usize].is_empty()
+    /// How many lanes have an operation of this kind to be sent, roughly.
+    pub fn ready(&self, kind: Kind) -> usize {
+        self.ready[kind as usize].len()
     }
 
     pub fn add(&mut self, operation: Arc<Operation>) {
@@ -71,12 +72,12 @@ impl Lanes {
         lane.waiting.push_back(operation);
     }
 
-    /// Takes as many operations of a kind as may travel together: one of each id, or all reads
-    /// that wait at its head. Their lanes are held until [`Lanes::release`].
-    pub fn take(&mut self, kind: Kind) -> Vec<Arc<Operation>> {
+    /// Takes `most` operations of a kind, if as many may travel together: one of each id, or all
+    /// reads that wait at its head. Their lanes are held until [`Lanes::release`].
+    pub fn take(&mut self, kind: Kind, most: usize) -> Vec<Arc<Operation>> {
         let mut batch: Vec<Arc<Operation>> = Vec::new();
         let mut weight = 0;
-        while batch.len() < MAX_OPERATIONS && weight < MAX_WEIGHT {
+        while batch.len() < most.min(MAX_OPERATIONS) && weight < MAX_WEIGHT {
             let Some(id) = self.ready[kind as usize].pop_front() else {
                 break;
             };
@@ -175,9 +176,9 @@ mod tests {
         let mut lanes = lanes(&[("a", Kind::Set), ("a", Kind::Get), ("a", Kind::Destroy)]);
         for kind in [Kind::Set, Kind::Get, Kind::Destroy] {
             for other in Kind::ALL {
-                assert_eq!(lanes.has_ready(other), other == kind);
+                assert_eq!(lanes.ready(other) > 0, other == kind);
             }
-            let batch = lanes.take(kind);
+            let batch = lanes.take(kind, usize::MAX);
             assert_eq!(batch.len(), 1);
             lanes.release(&batch[0].id);
         }
@@ -192,11 +193,11 @@ mod tests {
             ("a", Kind::Set),
             ("c", Kind::Get),
         ]);
-        assert_eq!(tokens(&lanes.take(Kind::Set)), [0, 1]);
-        assert!(!lanes.has_ready(Kind::Set));
-        assert_eq!(tokens(&lanes.take(Kind::Get)), [3]);
+        assert_eq!(tokens(&lanes.take(Kind::Set, usize::MAX)), [0, 1]);
+        assert_eq!(lanes.ready(Kind::Set), 0);
+        assert_eq!(tokens(&lanes.take(Kind::Get, usize::MAX)), [3]);
         lanes.release(&Id::from("a"));
-        assert_eq!(tokens(&lanes.take(Kind::Set)), [2]);
+        assert_eq!(tokens(&lanes.take(Kind::Set, usize::MAX)), [2]);
     }
 
     #[test]
@@ -207,9 +208,9 @@ mod tests {
             ("a", Kind::Set),
             ("a", Kind::Get),
         ]);
-        assert_eq!(tokens(&lanes.take(Kind::Get)), [0, 1]);
+        assert_eq!(tokens(&lanes.take(Kind::Get, usize::MAX)), [0, 1]);
         lanes.release(&Id::from("a"));
-        assert_eq!(tokens(&lanes.take(Kind::Set)), [2]);
+        assert_eq!(tokens(&lanes.take(Kind::Set, usize::MAX)), [2]);
     }
 
     #[test]
@@ -218,11 +219,11 @@ mod tests {
         let late = operation(2, "a", Kind::Set);
         lanes.add(late.clone());
         lanes.add(operation(3, "a", Kind::Destroy));
-        lanes.take(Kind::Get);
+        lanes.take(Kind::Get, usize::MAX);
         assert!(late.settle());
         lanes.release(&Id::from("a"));
-        assert!(!lanes.has_ready(Kind::Set));
-        assert_eq!(tokens(&lanes.take(Kind::Destroy)), [3]);
+        assert_eq!(lanes.ready(Kind::Set), 0);
+        assert_eq!(tokens(&lanes.take(Kind::Destroy, usize::MAX)), [3]);
     }
 
     #[test]
@@ -235,8 +236,8 @@ mod tests {
             lanes.expire(&get);
         }
         assert!(lanes.ready[Kind::Get as usize].len() <= MAX_OPERATIONS + 2);
-        assert_eq!(tokens(&lanes.take(Kind::Set)), [0]);
-        assert!(lanes.take(Kind::Get).is_empty() && lanes.lanes.len() == 1);
+        assert_eq!(tokens(&lanes.take(Kind::Set, usize::MAX)), [0]);
+        assert!(lanes.take(Kind::Get, usize::MAX).is_empty() && lanes.lanes.len() == 1);
     }
 
     #[test]
@@ -244,7 +245,8 @@ mod tests {
         let ids: Vec<String> = (0..MAX_OPERATIONS + 1).map(|n| n.to_string()).collect();
         let gets: Vec<_> = ids.iter().map(|id| (id.as_str(), Kind::Get)).collect();
         let mut lanes = lanes(&gets);
-        assert_eq!(lanes.take(Kind::Get).len(), MAX_OPERATIONS);
-        assert_eq!(lanes.take(Kind::Get).len(), 1);
+        assert_eq!(lanes.take(Kind::Get, usize::MAX).len(), MAX_OPERATIONS);
+        assert_eq!(lanes.take(Kind::Get, 0).len(), 0);
+        assert_eq!(lanes.take(Kind::Get, 2).len(), 1);
     }
 }

@@ -45,11 +45,37 @@ struct Inbox {
 #[derive(Default)]
 struct Queue {
     operations: Vec<Operation>,
-    /// By kind, whether an operation is to wake the worker: one that could be sent at once, or the
-    /// first to be timed. Others are taken when there is room again or the worker looks at the
-    /// time, and waking the store's threads for them would only cost.
-    wanted: [bool; 3],
+    /// How many of them are of each kind.
+    waiting: [usize; 3],
+    /// By kind, how many are to wake the worker: so many as could be sent at once. Fewer are taken
+    /// when there is room again or the worker looks at the time, and waking the store's threads for
+    /// them would only cost.
+    wanted: [usize; 3],
     close: Option<Close>,
+}
+
+impl Queue {
+    /// Tells whether this is the one that is to wake the worker: those that come before the worker
+    /// is awake go with it.
+    fn add(&mut self, operation: Operation) -> bool {
+        let kind = Kind::of(&operation);
+        self.operations.push(operation);
+        self.waiting[kind as usize] += 1;
+        let wakes = self.is_wanted(kind);
+        if wakes {
+            self.wanted[kind as usize] = usize::MAX;
+        }
+        wakes
+    }
+
+    fn is_wanted(&self, kind: Kind) -> bool {
+        self.waiting[kind as usize] >= self.wanted[kind as usize]
+    }
+
+    fn take(&mut self) -> Vec<Operation> {
+        self.waiting = [0; 3];
+        std::mem::take(&mut self.operations)
+    }
 }
 
 /// How a store ends.
@@ -82,13 +108,7 @@ impl Dispatcher {
     }
 
     pub fn submit(&self, operation: Operation) {
-        let kind = Kind::of(&operation);
-        let mut queue = self.inbox.lock();
-        queue.operations.push(operation);
-        // The first one wakes; those that come before the worker is awake go with it.
-        let wake = std::mem::take(&mut queue.wanted[kind as usize]);
-        drop(queue);
-        if wake {
+        if self.inbox.lock().add(operation) {
             self.inbox.wake.notify_one();
         }
     }

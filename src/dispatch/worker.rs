@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::connection::Connection;
 use super::errand::{Errand, Leaving, report, run_batch};
-use super::flow::{Flow, MOST_HELD_UP, MOST_LEFT_BEHIND, MOST_WITHOUT_SERVER};
+use super::flow::{self, Flow, MOST_HELD_UP, MOST_LEFT_BEHIND, MOST_WITHOUT_SERVER, Traffic};
 use super::lanes::{Kind, Lanes};
 use super::{Close, Completions, Inbox};
 use crate::collection::{self, Availability};
@@ -94,7 +94,7 @@ impl Worker {
     /// Takes what was submitted; tells whether the store is to end.
     fn accept(&mut self) -> Option<Close> {
         let mut queue = self.inbox.lock();
-        let operations = std::mem::take(&mut queue.operations);
+        let operations = queue.take();
         let close = queue.close;
         drop(queue);
         for operation in operations {
@@ -113,14 +113,22 @@ impl Worker {
             Connection::Connecting(_) | Connection::Indexing { .. } => return,
         }
         for kind in Kind::ALL {
-            while self.lanes.has_ready(kind) && self.has_room(kind) {
-                let operations = self.lanes.take(kind);
+            while let Some(size) = self.next_batch(kind) {
+                let operations = self.lanes.take(kind, size);
                 if operations.is_empty() {
                     break;
                 }
                 self.send_batch(Some(kind), operations);
             }
         }
+    }
+
+    /// How many operations of a kind go now, if any.
+    fn next_batch(&self, kind: Kind) -> Option<usize> {
+        let waiting = self.lanes.ready(kind);
+        let traffic = self.traffic(kind)?;
+        let fewest = flow::fewest(traffic, self.limit())?;
+        (waiting >= fewest).then(|| flow::share(waiting, traffic, self.limit()))
     }
 
     fn send_batch(&mut self, kind: Option<Kind>, operations: Vec<Arc<Operation>>) {
@@ -143,28 +151,47 @@ impl Worker {
         self.on_the_way.insert(task.id(), errand);
     }
 
-    fn has_room(&self, kind: Kind) -> bool {
+    fn limit(&self) -> usize {
+        self.flow.limit(self.availability.round_trip())
+    }
+
+    /// What is on its way of a kind; `None`, if so much is held up that nothing more may go.
+    fn traffic(&self, kind: Kind) -> Option<Traffic> {
         let batches = self.on_the_way.values();
         let same_kind = batches.filter(|batch| batch.kind == Some(kind));
         let (held_up, others): (Vec<_>, Vec<_>) =
             same_kind.partition(|batch| self.flow.is_held_up(batch.sent.elapsed()));
         let waited_for = held_up.iter().filter(|batch| !batch.is_settled());
-        others.len() < self.flow.limit(self.availability.round_trip())
-            && match self.availability.is_available() {
-                true => waited_for.count() < MOST_HELD_UP && held_up.len() < MOST_LEFT_BEHIND,
-                false => held_up.len() < MOST_WITHOUT_SERVER,
-            }
+        let has_room = match self.availability.is_available() {
+            true => waited_for.count() < MOST_HELD_UP && held_up.len() < MOST_LEFT_BEHIND,
+            false => held_up.len() < MOST_WITHOUT_SERVER,
+        };
+        has_room.then(|| Traffic {
+            batches: others.len(),
+            operations: others.iter().map(|batch| batch.operations.len()).sum(),
+        })
     }
 
-    /// Tells the inbox which operations are worth waking up for: those that could be sent at once,
-    /// and any while none is timed, since nothing else would time it. True if there are such
-    /// already.
+    /// Tells the inbox how many operations are worth waking up for: those that could be sent at
+    /// once, and the first while none is timed, since nothing else would time it. True if they are
+    /// there already.
     fn listen(&self) -> bool {
-        let mut queue = self.inbox.lock();
         let none_is_timed = self.accepted.is_empty();
-        queue.wanted = Kind::ALL.map(|kind| none_is_timed || self.has_room(kind));
-        let mut kinds = queue.operations.iter().map(Kind::of);
-        kinds.any(|kind| queue.wanted[kind as usize])
+        let wanted = Kind::ALL.map(|kind| match none_is_timed {
+            true => 1,
+            false => self.wanted(kind),
+        });
+        let mut queue = self.inbox.lock();
+        queue.wanted = wanted;
+        Kind::ALL.iter().any(|kind| queue.is_wanted(*kind))
+    }
+
+    /// How many more operations of a kind would be sent at once.
+    fn wanted(&self, kind: Kind) -> usize {
+        let traffic = self.traffic(kind);
+        let fewest = traffic.and_then(|traffic| flow::fewest(traffic, self.limit()));
+        let more = |fewest: usize| fewest.saturating_sub(self.lanes.ready(kind)).max(1);
+        fewest.map_or(usize::MAX, more)
     }
 
     /// A batch may use the time of its youngest operation; older ones expire by themselves.

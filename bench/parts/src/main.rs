@@ -100,7 +100,7 @@ fn lanes(criterion: &mut Criterion) {
                 for get in gets {
                     lanes.add(get);
                 }
-                for get in lanes.take(Kind::Get) {
+                for get in lanes.take(Kind::Get, usize::MAX) {
                     lanes.release(&get.id);
                 }
             },
