@@ -2,8 +2,8 @@
 
 // The life of one call, as `get` shows it:
 //
-//   SessionStore.get    checks the id, makes an operation             index.js
-//   Link.send           gives it a token                              lib/link.js
+//   SessionStore.get    checks the id                                 index.js
+//   Link.get            makes an operation, gives it a token          lib/link.js
 //   Read.send           crosses to Rust                               lib/operation.js
 //   …                   queue, batch, command, reply                  src/lib.rs
 //   Operations.settle   finds the operation again by its token        lib/operations.js
@@ -11,10 +11,6 @@
 
 const { EventEmitter } = require('node:events')
 const { SessionStoreError } = require('./lib/errors')
-const { Link } = require('./lib/link')
-const { Read, Write, Destroy } = require('./lib/operation')
-const { Reads } = require('./lib/reads')
-const { encode } = require('./lib/values')
 
 /** Where nothing else decides, a session lives for a day: milliseconds. */
 const DEFAULT_LIFETIME = 86_400_000
@@ -25,15 +21,15 @@ const MAX_ID_BYTES = 1024
 class SessionStore extends EventEmitter {
   #expires
   #link
-  #reads = new Reads()
   /** @type {Promise<void> | undefined} */
   #closed
 
   /** @param {any} options */
   constructor(options) {
     super()
-    // Not at the top: half of what the package would take to load.
+    // Not at the top: what only a store needs is nearly all that the package takes to load.
     const { readOptions } = require('./lib/options')
+    const { Link } = require('./lib/link')
     const checked = readOptions(options)
     this.#expires = checked.expires
     const store = new WeakRef(this)
@@ -58,7 +54,7 @@ class SessionStore extends EventEmitter {
     if (problem) {
       return Promise.reject(problem)
     }
-    return this.#link.send(new Read(id, this.#reads.of(request?.ctx, id)))
+    return this.#link.get(id, request?.ctx)
   }
 
   /**
@@ -73,10 +69,8 @@ class SessionStore extends EventEmitter {
       return Promise.reject(problem)
     }
     try {
-      const session = { data, content: encode(data), lifetime: this.#lifetime(maxAge) }
       const announce = (/** @type {string} */ event) => this.#announce(event, id)
-      const knowledge = this.#reads.of(request?.ctx, id)
-      return this.#link.send(new Write(id, knowledge, session, announce))
+      return this.#link.set(id, data, this.#lifetime(maxAge), request?.ctx, announce)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -92,7 +86,7 @@ class SessionStore extends EventEmitter {
       return Promise.reject(problem)
     }
     const announce = (/** @type {string} */ event) => this.#announce(event, id)
-    return this.#link.send(new Destroy(id, this.#reads.of(request?.ctx, id), announce))
+    return this.#link.destroy(id, request?.ctx, announce)
   }
 
   close() {

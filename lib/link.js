@@ -1,13 +1,17 @@
 'use strict'
 
 const { SessionStoreError } = require('./errors')
-const { Close, toError } = require('./operation')
+const { Close, Destroy, Read, Write, toError } = require('./operation')
 const { Operations } = require('./operations')
+const { Reads } = require('./reads')
+const { encode } = require('./values')
 const { Sessions } = require('../native')
 
 /** @typedef {import('./operation').Operation} Operation */
 /** @typedef {import('./options').Options} Options */
 /** @typedef {import('./options').Address} Address */
+
+/** @typedef {(event: string) => void} Announce is told what a write did to the session */
 
 /**
  * The way to Rust and back. Holds back the operations that were called before the address is
@@ -18,6 +22,7 @@ class Link {
   #options
   /** @type {(failure: SessionStoreError) => void} */
   #warn
+  #reads = new Reads()
   #operations = new Operations()
   /** @type {Sessions | undefined} */
   #sessions
@@ -43,10 +48,50 @@ class Link {
   }
 
   /**
+   * @param {string} id
+   * @param {object | undefined} ctx of the request
+   */
+  get(id, ctx) {
+    return this.#send(new Read(id, this.#reads.of(ctx, id)))
+  }
+
+  /**
+   * @param {string} id
+   * @param {unknown} data
+   * @param {number} lifetime in milliseconds
+   * @param {object | undefined} ctx of the request
+   * @param {Announce} announce
+   * @throws {SessionStoreError} naming the path of what cannot be stored
+   */
+  set(id, data, lifetime, ctx, announce) {
+    const session = { data, content: encode(data), lifetime }
+    return this.#send(new Write(id, this.#reads.of(ctx, id), session, announce))
+  }
+
+  /**
+   * @param {string} id
+   * @param {object | undefined} ctx of the request
+   * @param {Announce} announce
+   */
+  destroy(id, ctx, announce) {
+    return this.#send(new Destroy(id, this.#reads.of(ctx, id), announce))
+  }
+
+  /** Resolves when all that was accepted has ended and the connections are closed. */
+  async close() {
+    this.#closed = true
+    await Promise.allSettled(Array.from(this.#waiting, (operation) => operation.promise))
+    if (this.#sessions) {
+      await this.#send(new Close())
+    }
+    this.#operations.close()
+  }
+
+  /**
    * @param {Operation} operation
    * @returns {Promise<any>}
    */
-  send(operation) {
+  #send(operation) {
     if (this.#sessions) {
       operation.send(this.#sessions, this.#operations.add(operation, this))
     } else if (this.#problem) {
@@ -55,16 +100,6 @@ class Link {
       this.#hold(operation)
     }
     return operation.promise
-  }
-
-  /** Resolves when all that was accepted has ended and the connections are closed. */
-  async close() {
-    this.#closed = true
-    await Promise.allSettled(Array.from(this.#waiting, (operation) => operation.promise))
-    if (this.#sessions) {
-      await this.send(new Close())
-    }
-    this.#operations.close()
   }
 
   /** @param {Address} address */
@@ -99,7 +134,7 @@ class Link {
     const waiting = Array.from(this.#waiting)
     this.#waiting.clear()
     for (const operation of waiting) {
-      this.send(operation)
+      this.#send(operation)
     }
     if (this.#problem && waiting.length === 0) {
       this.#warn(/** @type {SessionStoreError} */ (this.#problem))

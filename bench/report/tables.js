@@ -55,9 +55,10 @@ function memoryTable(points) {
 }
 
 function weightTables({ addonBytes, start, idle }) {
-  const starts = Object.entries(start).map(([name, { ms, drivers }]) => [
+  const starts = Object.entries(start).map(([name, { ms, firstMs, drivers }]) => [
     name === 'mongoose' ? 'Mongoose' : NAMES[name],
     withSpread(ms),
+    withSpread(firstMs),
     drivers.join(', ') || 'no driver',
   ])
   const stores = Object.entries(idle).map(([name, { memory, threads }]) => [
@@ -68,7 +69,7 @@ function weightTables({ addonBytes, start, idle }) {
   return [
     `The addon has ${(addonBytes / 1e6).toFixed(2)} MB.`,
     '',
-    ...table(['`require` of', 'ms', 'loads'], starts),
+    ...table(['`require` of', 'ms', 'first store or client, ms', 'loads'], starts),
     '',
     ...table(['idle store', 'memory MB', 'threads'], stores),
   ]
