@@ -2,23 +2,24 @@
 
 // Which form BSON has for a value. Of a class is also what only inherits from it, such as a Proxy of
 // an instance, as in the `bson` package: reading such a value tells whether it can be read.
+// `instanceof` goes first, as it costs less.
 
 const { types } = require('node:util')
 const { hasBsonClass } = require('./bson-values')
 
 /** @param {object} value */
 function isDate(value) {
-  return types.isDate(value) || value instanceof Date
+  return value instanceof Date || types.isDate(value)
 }
 
 /** @param {object} value */
 function isBytes(value) {
-  return types.isUint8Array(value) || value instanceof Uint8Array
+  return value instanceof Uint8Array || types.isUint8Array(value)
 }
 
 /** @param {object} value */
 function isMap(value) {
-  return types.isMap(value) || value instanceof Map
+  return value instanceof Map || types.isMap(value)
 }
 
 /**
