@@ -1,6 +1,7 @@
 'use strict'
 
-// How operations share commands: none waits for a batch to fill, and under load each carries many.
+// How operations share commands: one beside few others is sent at once, and under load each carries
+// many.
 
 const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')

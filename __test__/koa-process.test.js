@@ -51,6 +51,18 @@ describe('a process', { timeout: 120_000 }, () => {
     assert.equal(await database.collection().countDocuments({ _id: /^late / }), 20)
   })
 
+  it('stays for them, too, where the timers were faked when the first store was made', async () => {
+    const printed = await assertEnds(({ SessionStore, options }) => {
+      const { setInterval } = globalThis
+      const faked = { ref: () => faked, unref: () => faked }
+      globalThis.setInterval = /** @type {any} */ (() => faked)
+      const store = new SessionStore(options)
+      globalThis.setInterval = setInterval
+      store.get('none').then((session) => console.log(session))
+    })
+    assert.equal(printed, 'undefined')
+  })
+
   it('stays for operations that wait for a MongoDB that is not there', async () => {
     const options = {
       connection: 'mongodb://127.0.0.1:1',

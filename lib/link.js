@@ -176,15 +176,15 @@ function settler(operations, warn) {
   /**
    * @param {number[]} tokens
    * @param {import('./operation').Outcome[]} outcomes
-   * @param {number} firstNumber
+   * @param {number} firstReadNumber
    * @param {number[]} expiry
    */
-  return (tokens, outcomes, firstNumber, expiry) => {
+  return (tokens, outcomes, firstReadNumber, expiry) => {
     for (let index = 0; index < tokens.length; index++) {
       if (tokens[index] === 0) {
         warn(toError(/** @type {import('./operation').Failure} */ (outcomes[index])))
       } else {
-        operations.settle(tokens[index], outcomes[index], firstNumber + index, expiry[index])
+        operations.settle(tokens[index], outcomes[index], firstReadNumber + index, expiry[index])
       }
     }
   }

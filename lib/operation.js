@@ -37,23 +37,23 @@ class Operation {
 
   /**
    * @param {Outcome} outcome
-   * @param {number} number under which Rust keeps a session that was found
+   * @param {number} readNumber under which Rust keeps a session that was found
    * @param {number} [expiresAt] of such a session, where it is known
    */
-  settle(outcome, number, expiresAt = 0) {
+  settle(outcome, readNumber, expiresAt = 0) {
     if (isFailure(outcome)) {
       this.fail(toError(outcome))
     } else {
-      this.succeed(outcome, number, expiresAt)
+      this.succeed(outcome, readNumber, expiresAt)
     }
   }
 
   /**
    * @param {any} _outcome
-   * @param {number} _number
+   * @param {number} _readNumber
    * @param {number} _expiresAt
    */
-  succeed(_outcome, _number, _expiresAt) {
+  succeed(_outcome, _readNumber, _expiresAt) {
     this.resolve(undefined)
   }
 
@@ -82,17 +82,17 @@ class Read extends Operation {
 
   /**
    * @param {Content | number} content
-   * @param {number} number
+   * @param {number} readNumber
    * @param {number} expiresAt
    */
-  succeed(content, number, expiresAt) {
+  succeed(content, readNumber, expiresAt) {
     if (typeof content === 'number') {
       this.resolve(undefined)
       return
     }
     try {
       const data = decode(content)
-      this.knowledge.learn(this.call, { content, number, expiresAt })
+      this.knowledge.learn(this.call, { content, readNumber, expiresAt })
       this.resolve(data)
     } catch (error) {
       this.reject(error)
@@ -132,7 +132,11 @@ class Write extends Operation {
     const { id, content, lifetime, read } = this
     if (read === undefined) {
       sessions.set(token, id, content, lifetime)
-    } else if (read.number === undefined || !this.#change(sessions, token, read, read.number)) {
+      return
+    }
+    const { readNumber } = read
+    const sent = readNumber !== undefined && this.#change(sessions, token, read, readNumber)
+    if (!sent) {
       this.#change(sessions, token, read, read.content)
     }
   }
@@ -160,7 +164,7 @@ class Write extends Operation {
     } else {
       this.knowledge.learn(this.call, {
         content,
-        number: undefined,
+        readNumber: undefined,
         expiresAt: Date.now() + lifetime,
       })
     }

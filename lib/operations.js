@@ -38,10 +38,10 @@ class Operations {
   /**
    * @param {number} token
    * @param {import('./operation').Outcome} outcome
-   * @param {number} number
+   * @param {number} readNumber
    * @param {number} [expiresAt]
    */
-  settle(token, outcome, number, expiresAt) {
+  settle(token, outcome, readNumber, expiresAt) {
     const operation = this.#byToken[token]
     this.#byToken[token] = undefined
     this.#free.push(token)
@@ -49,7 +49,7 @@ class Operations {
       this.#alive.unref()
       this.sender = undefined
     }
-    operation?.settle(outcome, number, expiresAt)
+    operation?.settle(outcome, readNumber, expiresAt)
   }
 
   close() {

@@ -5,7 +5,7 @@
 /**
  * A session as a request read it, or wrote it last, and when that ends: milliseconds since 1970,
  * 0 where it is not known. What was read Rust keeps for a while (`src/recent.rs`), under a number.
- * @typedef {{ content: Content, number?: number, expiresAt: number }} Read
+ * @typedef {{ content: Content, readNumber?: number, expiresAt: number }} Read
  */
 
 /**

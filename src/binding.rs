@@ -14,7 +14,7 @@ use crate::dispatch::{Completions, Dispatcher};
 use crate::error::Failure;
 use crate::operation::{Action, Content, Operation, Outcome, Read};
 use crate::options::Options;
-use crate::recent::Recent;
+use crate::recent::RecentReads;
 
 /// The token of outcomes that belong to no operation: warnings.
 const WARNING: u32 = 0;
@@ -42,12 +42,12 @@ impl From<Failure> for FailureObject {
 /// text or as BSON bytes, or a failure.
 type Settled = Either4<u32, String, Buffer, FailureObject>;
 
-/// Tokens, as many outcomes, the number in [`Recent`] of the first of these (the others follow), and
+/// Tokens, as many outcomes, the number in [`RecentReads`] of the first of these (the others follow), and
 /// when the sessions among them end (0: not known). The last is empty where nobody asks: without
 /// `touchAfter`.
 type Bunch = FnArgs<(Vec<u32>, Vec<Settled>, f64, Vec<f64>)>;
 
-/// Never keeps the process alive: `index.js` does, while an operation is under way.
+/// Never keeps the process alive: `lib/operations.js` does, while an operation is under way.
 type Settle = ThreadsafeFunction<Bunch, (), Bunch, Status, false, true>;
 
 impl From<Outcome> for Settled {
@@ -76,11 +76,11 @@ impl From<Outcome> for Settled {
 struct ToJavaScript {
     settle: Settle,
     with_expiry: bool,
-    recent: Arc<Mutex<Recent>>,
+    recent: Arc<Mutex<RecentReads>>,
 }
 
 impl ToJavaScript {
-    /// Gives the number of the first of them.
+    /// Numbers the outcomes and keeps what was read. Gives the number of the first.
     fn keep(&self, outcomes: &mut [(u32, Outcome)]) -> f64 {
         let mut recent = lock(&self.recent);
         let first = recent.next_number();
@@ -156,7 +156,7 @@ impl SessionsOptions {
     }
 }
 
-fn lock(recent: &Mutex<Recent>) -> MutexGuard<'_, Recent> {
+fn lock(recent: &Mutex<RecentReads>) -> MutexGuard<'_, RecentReads> {
     recent.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -173,7 +173,7 @@ fn content(encoded: Encoded<'_>) -> Content {
 #[napi]
 pub struct Sessions {
     dispatcher: Dispatcher,
-    recent: Arc<Mutex<Recent>>,
+    recent: Arc<Mutex<RecentReads>>,
 }
 
 #[napi]
@@ -182,7 +182,7 @@ impl Sessions {
     /// connecting goes on in the background.
     #[napi(
         constructor,
-        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FailureObject>, firstNumber: number, expiry: Array<number>) => void"
+        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FailureObject>, firstReadNumber: number, expiry: Array<number>) => void"
     )]
     pub fn new(options: SessionsOptions, settle: Function<'_, Bunch, ()>) -> Result<Self> {
         let thrown = |failure: Failure| Error::from_reason(failure.message);
@@ -235,7 +235,10 @@ impl Sessions {
         writing: Option<Vec<Encoded<'_>>>,
     ) -> bool {
         let read = match read {
-            Either::A(number) => lock(&self.recent).take(number as u64).map(Content::Bson),
+            Either::A(number) => {
+                let session = lock(&self.recent).take(number as u64);
+                session.map(|session| Content::Bson(session.to_vec()))
+            }
             Either::B(encoded) => Some(content(encoded)),
         };
         let Some(read) = read else {

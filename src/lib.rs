@@ -6,8 +6,8 @@
 //!
 //! * `binding`: the class that `index.js` holds; the one module that knows JavaScript. Takes
 //!   operations, hands their outcomes back in bunches.
-//! * [`dispatch`]: queues operations, keeps those on one id in order, and sends all that wait as
-//!   one batch as soon as there is room on the way.
+//! * [`dispatch`]: queues operations, keeps those on one id in order, and sends those that wait in
+//!   batches, as there is room on the way.
 //! * [`batch`]: turns operations into a command's statements, and its reply into outcomes.
 //! * [`collection`]: the one module that knows MongoDB: commands, retries, errors, the index.
 //! * [`recent`]: what was read lately, which a write then need not bring back.

@@ -14,7 +14,8 @@ pub type Id = Arc<str>;
 pub enum Content {
     /// JSON text, for JavaScript to read: values without a JSON form are in capsules.
     Json(String),
-    /// BSON bytes: what JavaScript writes, and sessions that have little else than such values.
+    /// BSON bytes: what JavaScript writes, what was read lately, and sessions that have little else
+    /// than such values.
     Bson(Vec<u8>),
 }
 
@@ -103,7 +104,7 @@ pub enum Outcome {
     /// stored.
     Found {
         read: Read,
-        stored: Option<Vec<u8>>,
+        stored: Option<Arc<[u8]>>,
     },
     /// `get` found none, or an expired one.
     Missing,

@@ -28,9 +28,12 @@ class Batch {
   /** How many operations each command carried, once they were sent. @type {number[]} */
   sizes = []
 
-  /** `name` is that of the collection, `guilty` the number of the operation that is to fail. */
-  static async gather(network, name, guilty) {
-    const batch = new Batch(network, name, guilty)
+  /**
+   * `name` is that of the collection, `guilty` the number of the operation that is to fail,
+   * `options` are those of the store.
+   */
+  static async gather(network, name, guilty, options) {
+    const batch = new Batch(network, name, guilty, options)
     network.proxy.inject(faults.holdReply(batch.#gate), { commands: ['find'] })
     // These gather, too, since the store has yet to connect.
     const made = batch.each((index) => batch.setInRequest(index, batch.start(index)))
@@ -39,10 +42,10 @@ class Batch {
     return batch
   }
 
-  constructor(network, name, guilty) {
+  constructor(network, name, guilty, options) {
     this.#network = network
     this.collection = network.db.collection(name)
-    this.store = network.store({ collection: name, timeoutMS: 60_000 })
+    this.store = network.store({ ...options, collection: name, timeoutMS: 60_000 })
     this.ids = named(`of ${name}`, SIZE)
     this.guilty = guilty
     this.#requests = this.each(() => ({ ctx: {} }))

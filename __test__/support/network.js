@@ -43,8 +43,7 @@ class Network {
   }
 
   async disconnect() {
-    if (this.#refuses) await this.#failCommands('off')
-    this.#refuses = false
+    await this.relent()
     const closed = Promise.all(this.#stores.splice(0).map((store) => store.close()))
     // A store that waits for a broken network in vain fails its own test, not those after it.
     await this.proxy.close()
@@ -76,6 +75,12 @@ class Network {
   async fail(command, failure, times) {
     await this.#failCommands({ times }, { failCommands: [command], ...failure })
     this.#refuses = true
+  }
+
+  /** The server refuses nothing any more. */
+  async relent() {
+    if (this.#refuses) await this.#failCommands('off')
+    this.#refuses = false
   }
 
   #failCommands(mode, data = {}) {

@@ -163,7 +163,7 @@ class Exchange {
 
   /** The command as a document. */
   get body() {
-    return deserialize(this.#message.subarray(START_OF_BODY))
+    return bodyOf(this.#message)
   }
 
   /** Sends the command to the server, or the first half of it. */
@@ -278,6 +278,14 @@ async function* messages(socket) {
   }
 }
 
+/** A command or a reply as a document. */
+function bodyOf(message) {
+  if (message.readInt32LE(12) === OP_MSG) return deserialize(message.subarray(START_OF_BODY))
+  // A new connection greets as before OP_MSG: with flags, a collection's name, and two numbers.
+  const name = LENGTH_OF_HEADER + 4
+  return deserialize(message.subarray(message.indexOf(0, name) + 1 + 8))
+}
+
 /** The first key of the body is the command's name. */
 function commandOf(message) {
   if (message.readInt32LE(12) !== OP_MSG) return 'hello'
@@ -285,4 +293,4 @@ function commandOf(message) {
   return message.toString('utf8', start, message.indexOf(0, start))
 }
 
-module.exports = { GREETINGS, OPERATIONS, TcpProxy, faults }
+module.exports = { GREETINGS, OPERATIONS, TcpProxy, bodyOf, faults }

@@ -15,7 +15,7 @@ use crate::codec::{self, CodecError};
 use crate::collection::{Collection, Trip, Written, blames_a_statement};
 use crate::error::{Code, Failure};
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
-use crate::recent::Recent;
+use crate::recent::RecentReads;
 use crate::record;
 
 pub type Ended = (Arc<Operation>, Outcome);
@@ -116,13 +116,13 @@ fn outcome_of_record(record: &RawDocument) -> Outcome {
             return Outcome::Failed(Failure::new(Code::SessionValue, message));
         }
     };
-    let bytes = Some(data.as_bytes()).filter(|bytes| Recent::is_worth_keeping(bytes));
+    let bytes = Some(data.as_bytes()).filter(|bytes| RecentReads::is_worth_keeping(bytes));
     Outcome::Found {
         read: Read {
             content,
             expires_at: record::expires_at(record),
         },
-        stored: bytes.map(<[u8]>::to_vec),
+        stored: bytes.map(Arc::from),
     }
 }
 

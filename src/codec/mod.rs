@@ -9,7 +9,7 @@
 //! [{"a":1,"list":[{"\u0000":1700000000000}]},["list",0]]
 //! ```
 //!
-//! The text comes back with a write, to be compared with.
+//! The text comes back with a write, to be compared with, if what was read is not kept any more.
 
 mod capsule;
 mod from_json;

@@ -25,8 +25,8 @@ struct Seen {
     writable: HashSet<ServerAddress>,
     /// When it was last found whether there are such, and it was not as before.
     changed: Instant,
-    /// The shortest way to each server and back that its monitor has measured since it was last
-    /// away: what takes longer is a busy server or machine.
+    /// The way to each server and back, as its monitor measures it. Follows the shortest: down at
+    /// once, up slowly, since what takes longer is mostly a busy server or machine.
     round_trips: HashMap<ServerAddress, Duration>,
 }
 
@@ -54,7 +54,7 @@ impl Availability {
         }
     }
 
-    /// The way to a server that could take a write, and back, where it was measured.
+    /// The way to the nearest server that could take a write, and back, where it was measured.
     pub fn round_trip(&self) -> Option<Duration> {
         let seen = self.lock();
         let measured = seen.writable.iter();
@@ -91,7 +91,10 @@ impl Availability {
 impl Seen {
     fn measure(&mut self, server: ServerAddress, took: Duration) {
         let shortest = self.round_trips.entry(server).or_insert(took);
-        *shortest = took.min(*shortest);
+        *shortest = match took.checked_sub(*shortest) {
+            Some(longer) => *shortest + longer / 16,
+            None => took,
+        };
     }
 
     fn note(&mut self, server: &ServerAddress, takes_writes: bool) {

@@ -19,6 +19,8 @@ pub struct Errand {
     /// Whose room it takes; operations that left a batch to go alone take none.
     pub kind: Option<Kind>,
     pub sent: Instant,
+    /// On how many ids it was sent.
+    pub ids: usize,
     pub operations: Vec<Arc<Operation>>,
 }
 

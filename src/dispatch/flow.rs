@@ -13,12 +13,18 @@ use std::time::Duration;
 /// An answer this much longer brings room for one batch more.
 const STEP: Duration = Duration::from_micros(400);
 
-const FEWEST: usize = 2;
-const MOST: usize = 8;
+const FEWEST_BATCHES: usize = 2;
+const MOST_BATCHES: usize = 8;
 
-/// What takes this many times as long as the shortest answers is held up for a reason of its own,
-/// and does not hold up others.
+/// What takes this many times as long as answers usually do is held up for a reason of its own, and
+/// does not hold up others.
 const HELD_UP: u32 = 8;
+
+/// What takes this many times as long is not waited for by operations that could go.
+const OVERDUE: u32 = 2;
+
+/// Nothing is held up or overdue that has not taken so long.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// How many batches may be held up at once beside those that are not.
 pub const MOST_HELD_UP: usize = 16;
@@ -32,21 +38,27 @@ pub const MOST_LEFT_BEHIND: usize = 32;
 /// A batch is not made smaller than this for the sake of the next one.
 const SMALL: usize = 8;
 
-/// What is on its way of one kind, not counting what is held up.
+/// What is on its way of one kind.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Traffic {
+    /// Not counting those that are held up.
     pub batches: usize,
-    pub operations: usize,
+    /// The ids in them, not counting those of batches that are overdue or that nobody waits for.
+    pub ids: usize,
 }
 
 #[derive(Debug)]
 pub struct Flow {
     shortest: Duration,
+    usual: Duration,
 }
 
 impl Default for Flow {
     fn default() -> Self {
-        Flow { shortest: STEP }
+        Flow {
+            shortest: STEP,
+            usual: STEP,
+        }
     }
 }
 
@@ -55,15 +67,23 @@ impl Flow {
     pub fn limit(&self, round_trip: Option<Duration>) -> usize {
         let shortest = round_trip.map_or(self.shortest, |trip| trip.min(self.shortest));
         let steps = shortest.as_micros() / STEP.as_micros();
-        usize::try_from(steps).map_or(MOST, |steps| (FEWEST + steps).min(MOST))
+        usize::try_from(steps).map_or(MOST_BATCHES, |steps| {
+            (FEWEST_BATCHES + steps).min(MOST_BATCHES)
+        })
     }
 
     pub fn is_held_up(&self, age: Duration) -> bool {
-        age > (self.shortest * HELD_UP).max(Duration::from_millis(20))
+        age > (self.usual * HELD_UP).max(PATIENCE)
     }
 
-    /// Follows the shortest answers: down at once, up slowly.
+    /// Whether an answer is no longer worth waiting for with others.
+    pub fn is_overdue(&self, age: Duration) -> bool {
+        age > (self.usual * OVERDUE).max(PATIENCE)
+    }
+
+    /// Follows the shortest answers, down at once, up slowly, and the latest ones.
     pub fn learn(&mut self, took: Duration) {
+        self.usual = (self.usual * 7 + took) / 8;
         self.shortest = match took.checked_sub(self.shortest) {
             Some(longer) => self.shortest + longer / 64,
             None => took,
@@ -71,15 +91,16 @@ impl Flow {
     }
 }
 
-/// How many of the waiting operations go as the next batch.
+/// How many of the waiting ids go with the next batch.
 pub fn share(waiting: usize, traffic: Traffic, limit: usize) -> usize {
-    (waiting + traffic.operations).div_ceil(limit).max(SMALL)
+    (waiting + traffic.ids).div_ceil(limit).max(SMALL)
 }
 
-/// How many operations have to wait before they go beside those on the way: half of what would
-/// then be their share. Fewer wait for the next answer. `None`, if there is no room at all.
-pub fn fewest(traffic: Traffic, limit: usize) -> Option<usize> {
-    (traffic.batches < limit).then(|| traffic.operations.div_ceil(2 * limit - 1).max(1))
+/// How many ids have to wait before they go beside those on the way: half of what would then be
+/// their share. Fewer wait for more of them, or until less is on the way. `None`, if there is no room
+/// at all.
+pub fn threshold(traffic: Traffic, limit: usize) -> Option<usize> {
+    (traffic.batches < limit).then(|| traffic.ids.div_ceil(2 * limit - 1).max(1))
 }
 
 #[cfg(test)]
@@ -96,29 +117,32 @@ mod tests {
 
     #[test]
     fn the_longer_the_way_the_more_batches_are_on_it() {
-        assert_eq!(flow(&[0]).limit(None), FEWEST);
-        assert!((3..MOST).contains(&flow(&[1]).limit(None)));
-        assert_eq!(flow(&[5]).limit(None), MOST);
+        assert_eq!(flow(&[0]).limit(None), FEWEST_BATCHES);
+        assert!((3..MOST_BATCHES).contains(&flow(&[1]).limit(None)));
+        assert_eq!(flow(&[5]).limit(None), MOST_BATCHES);
     }
 
     #[test]
     fn work_on_the_server_is_no_distance() {
-        assert_eq!(flow(&[5]).limit(Some(Duration::ZERO)), FEWEST);
+        assert_eq!(flow(&[5]).limit(Some(Duration::ZERO)), FEWEST_BATCHES);
     }
 
     #[test]
     fn single_long_answers_do_not_count() {
-        assert_eq!(flow(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 9]).limit(None), FEWEST);
+        assert_eq!(
+            flow(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 9]).limit(None),
+            FEWEST_BATCHES
+        );
     }
 
     #[test]
     fn batches_share_the_operations() {
-        let on_the_way = |batches, operations| Traffic {
-            batches,
-            operations,
-        };
+        let on_the_way = |batches, ids| Traffic { batches, ids };
         let nothing = Traffic::default();
-        assert_eq!((fewest(nothing, 2), share(1, nothing, 2)), (Some(1), SMALL));
+        assert_eq!(
+            (threshold(nothing, 2), share(1, nothing, 2)),
+            (Some(1), SMALL)
+        );
         assert_eq!(share(64, nothing, 2), 32);
         assert_eq!(share(32, on_the_way(1, 32), 2), 32);
         assert_eq!(share(9, on_the_way(7, 63), 8), 9);
@@ -126,14 +150,21 @@ mod tests {
 
     #[test]
     fn few_operations_wait_for_more_where_many_are_on_the_way() {
-        let one_batch = |operations| Traffic {
-            batches: 1,
-            operations,
-        };
-        assert_eq!(fewest(one_batch(1), 2), Some(1));
-        assert_eq!(fewest(one_batch(32), 2), Some(11));
-        assert_eq!(fewest(one_batch(32), 8), Some(3));
-        assert_eq!(fewest(one_batch(32), 1), None);
+        let one_batch = |ids| Traffic { batches: 1, ids };
+        assert_eq!(threshold(one_batch(1), 2), Some(1));
+        assert_eq!(threshold(one_batch(32), 2), Some(11));
+        assert_eq!(threshold(one_batch(32), 8), Some(3));
+        assert_eq!(threshold(one_batch(32), 1), None);
+    }
+
+    #[test]
+    fn no_answer_is_waited_for_much_longer_than_usual() {
+        let far = flow(&[50]);
+        assert!(!far.is_overdue(Duration::from_millis(60)));
+        assert!(
+            far.is_overdue(Duration::from_millis(120))
+                && !far.is_held_up(Duration::from_millis(120))
+        );
     }
 
     #[test]

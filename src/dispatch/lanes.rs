@@ -57,8 +57,8 @@ impl Lane {
 }
 
 impl Lanes {
-    /// How many lanes have an operation of this kind to be sent, roughly.
-    pub fn ready(&self, kind: Kind) -> usize {
+    /// How many ids have an operation of this kind to be sent, roughly.
+    pub fn count_ready(&self, kind: Kind) -> usize {
         self.ready[kind as usize].len()
     }
 
@@ -72,12 +72,13 @@ impl Lanes {
         lane.waiting.push_back(operation);
     }
 
-    /// Takes `most` operations of a kind, if as many may travel together: one of each id, or all
-    /// reads that wait at its head. Their lanes are held until [`Lanes::release`].
-    pub fn take(&mut self, kind: Kind, most: usize) -> Vec<Arc<Operation>> {
+    /// Takes operations of a kind that may travel together, on at most so many ids: one of each, or
+    /// all reads that are next in its lane. Their lanes are held until [`Lanes::release`].
+    pub fn take(&mut self, kind: Kind, most_ids: usize) -> Vec<Arc<Operation>> {
         let mut batch: Vec<Arc<Operation>> = Vec::new();
         let mut weight = 0;
-        while batch.len() < most.min(MAX_OPERATIONS) && weight < MAX_WEIGHT {
+        let mut ids = 0;
+        while ids < most_ids && batch.len() < MAX_OPERATIONS && weight < MAX_WEIGHT {
             let Some(id) = self.ready[kind as usize].pop_front() else {
                 break;
             };
@@ -89,6 +90,7 @@ impl Lanes {
                 continue;
             }
             lane.under_way = true;
+            ids += 1;
             let next = lane.waiting.pop_front();
             weight += next.as_ref().map_or(0, |next| next.weight());
             batch.extend(next);
@@ -176,7 +178,7 @@ mod tests {
         let mut lanes = lanes(&[("a", Kind::Set), ("a", Kind::Get), ("a", Kind::Destroy)]);
         for kind in [Kind::Set, Kind::Get, Kind::Destroy] {
             for other in Kind::ALL {
-                assert_eq!(lanes.ready(other) > 0, other == kind);
+                assert_eq!(lanes.count_ready(other) > 0, other == kind);
             }
             let batch = lanes.take(kind, usize::MAX);
             assert_eq!(batch.len(), 1);
@@ -194,7 +196,7 @@ mod tests {
             ("c", Kind::Get),
         ]);
         assert_eq!(tokens(&lanes.take(Kind::Set, usize::MAX)), [0, 1]);
-        assert_eq!(lanes.ready(Kind::Set), 0);
+        assert_eq!(lanes.count_ready(Kind::Set), 0);
         assert_eq!(tokens(&lanes.take(Kind::Get, usize::MAX)), [3]);
         lanes.release(&Id::from("a"));
         assert_eq!(tokens(&lanes.take(Kind::Set, usize::MAX)), [2]);
@@ -222,7 +224,7 @@ mod tests {
         lanes.take(Kind::Get, usize::MAX);
         assert!(late.settle());
         lanes.release(&Id::from("a"));
-        assert_eq!(lanes.ready(Kind::Set), 0);
+        assert_eq!(lanes.count_ready(Kind::Set), 0);
         assert_eq!(tokens(&lanes.take(Kind::Destroy, usize::MAX)), [3]);
     }
 

@@ -1,8 +1,8 @@
 //! The dispatcher: natural batching, the order of operations, and deadlines.
 //!
 //! An idle store sends an operation at once. While batches are on their way, arriving operations
-//! queue; as soon as there is room, all that may go travel as one batch. So nothing ever waits
-//! for a batch to fill, and the busier a store is, the less each operation costs.
+//! queue, until there is room and they are worth a batch beside those. So the busier a store is, the
+//! less each operation costs, and none waits longer than for the answers on their way.
 
 mod connection;
 mod errand;
@@ -47,9 +47,9 @@ struct Queue {
     operations: Vec<Operation>,
     /// How many of them are of each kind.
     waiting: [usize; 3],
-    /// By kind, how many are to wake the worker: so many as could be sent at once. Fewer are taken
-    /// when there is room again or the worker looks at the time, and waking the store's threads for
-    /// them would only cost.
+    /// By kind, how many have to be there for the worker to be woken: as many as make up a batch that
+    /// goes at once. Fewer are taken when an answer comes or the worker looks at the time, and waking
+    /// the store's threads for them would only cost.
     wanted: [usize; 3],
     close: Option<Close>,
 }

@@ -113,7 +113,7 @@ impl Worker {
             Connection::Connecting(_) | Connection::Indexing { .. } => return,
         }
         for kind in Kind::ALL {
-            while let Some(size) = self.next_batch(kind) {
+            while let Some(size) = self.next_size(kind) {
                 let operations = self.lanes.take(kind, size);
                 if operations.is_empty() {
                     break;
@@ -123,12 +123,12 @@ impl Worker {
         }
     }
 
-    /// How many operations of a kind go now, if any.
-    fn next_batch(&self, kind: Kind) -> Option<usize> {
-        let waiting = self.lanes.ready(kind);
+    /// How many ids go with the next batch of a kind, if one goes now.
+    fn next_size(&self, kind: Kind) -> Option<usize> {
+        let waiting = self.lanes.count_ready(kind);
         let traffic = self.traffic(kind)?;
-        let fewest = flow::fewest(traffic, self.limit())?;
-        (waiting >= fewest).then(|| flow::share(waiting, traffic, self.limit()))
+        let threshold = flow::threshold(traffic, self.limit())?;
+        (waiting >= threshold).then(|| flow::share(waiting, traffic, self.limit()))
     }
 
     fn send_batch(&mut self, kind: Option<Kind>, operations: Vec<Arc<Operation>>) {
@@ -146,6 +146,7 @@ impl Worker {
         let errand = Errand {
             kind,
             sent: Instant::now(),
+            ids: by_id(&operations).count(),
             operations,
         };
         self.on_the_way.insert(task.id(), errand);
@@ -168,13 +169,16 @@ impl Worker {
         };
         has_room.then(|| Traffic {
             batches: others.len(),
-            operations: others.iter().map(|batch| batch.operations.len()).sum(),
+            ids: (others.iter())
+                .filter(|batch| !self.flow.is_overdue(batch.sent.elapsed()) && !batch.is_settled())
+                .map(|batch| batch.ids.min(batch.operations.len()))
+                .sum(),
         })
     }
 
-    /// Tells the inbox how many operations are worth waking up for: those that could be sent at
-    /// once, and the first while none is timed, since nothing else would time it. True if they are
-    /// there already.
+    /// Tells the inbox how many operations are worth waking up for: as many as make up a batch that
+    /// goes at once, and the first while none is timed, since nothing else would time it. True if
+    /// they are there already.
     fn listen(&self) -> bool {
         let none_is_timed = self.accepted.is_empty();
         let wanted = Kind::ALL.map(|kind| match none_is_timed {
@@ -186,12 +190,12 @@ impl Worker {
         Kind::ALL.iter().any(|kind| queue.is_wanted(*kind))
     }
 
-    /// How many more operations of a kind would be sent at once.
+    /// How many more operations of a kind have to come before some are sent.
     fn wanted(&self, kind: Kind) -> usize {
         let traffic = self.traffic(kind);
-        let fewest = traffic.and_then(|traffic| flow::fewest(traffic, self.limit()));
-        let more = |fewest: usize| fewest.saturating_sub(self.lanes.ready(kind)).max(1);
-        fewest.map_or(usize::MAX, more)
+        let threshold = traffic.and_then(|traffic| flow::threshold(traffic, self.limit()));
+        let more = |threshold: usize| threshold.saturating_sub(self.lanes.count_ready(kind));
+        threshold.map_or(usize::MAX, more).max(1)
     }
 
     /// A batch may use the time of its youngest operation; older ones expire by themselves.
@@ -234,8 +238,8 @@ impl Worker {
     }
 
     fn release(&mut self, operations: &[Arc<Operation>]) {
-        for operation in operations {
-            self.lanes.release(&operation.id);
+        for operations in by_id(operations) {
+            self.lanes.release(&operations[0].id);
         }
     }
 
@@ -283,4 +287,9 @@ impl Worker {
             self.completions.settled(vec![(token, Outcome::Closed)]);
         }
     }
+}
+
+/// The operations of a batch by their ids: those on one id stand together.
+fn by_id(operations: &[Arc<Operation>]) -> impl Iterator<Item = &[Arc<Operation>]> {
+    operations.chunk_by(|one, next| one.id == next.id)
 }
