@@ -22,7 +22,7 @@ const but = (batch, expected, guilty) => expected.toSpliced(batch.guilty, 1, gui
 
 /** The guilty operation has failed so; all others gave what was expected. */
 function assertOneFailed(batch, outcomes, error, expected) {
-  const { reason } = outcomes[batch.guilty]
+  const reason = outcomes[batch.guilty]?.reason
   assert.equal(reason?.name, 'SessionStoreError')
   for (const [key, value] of Object.entries(error)) assert.equal(reason[key], value)
   const given = outcomes.map(({ value, reason }) => reason ?? value)
@@ -104,32 +104,34 @@ describe('only the guilty operation of a batch fails', { timeout: 120_000 }, () 
   describe('where a whole command is refused', () => {
     const error = { code: 'ERR_SERVER', mongoCode: BAD_VALUE }
 
-    /** And once more the first operation, when it comes alone. */
-    async function gather(name, command) {
-      const batch = await Batch.gather(network, name, 0)
+    /** And once more one of the operations, when they come alone: whichever is the first there. */
+    async function refused(name, command, operation) {
+      const batch = await Batch.gather(network, name)
       await network.refuse(command, BAD_VALUE, 2)
-      return batch
+      const outcomes = await batch.send(command, (index) => operation(batch, index))
+      batch.guilty = outcomes.findIndex(({ status }) => status === 'rejected')
+      return { batch, outcomes }
     }
 
     test('of sets', async () => {
-      const batch = await gather('sets', 'update')
-      const outcomes = await batch.send('update', (index) => batch.set(index))
-      await assertOneNotSet(batch, outcomes, error, batch.start(0))
+      const set = (batch, index) => batch.set(index)
+      const { batch, outcomes } = await refused('sets', 'update', set)
+      await assertOneNotSet(batch, outcomes, error, batch.start(batch.guilty))
     })
 
     test('of gets', async () => {
-      const batch = await gather('gets', 'find')
-      const outcomes = await batch.send('find', (index) => batch.get(index))
+      const get = (batch, index) => batch.get(index)
+      const { batch, outcomes } = await refused('gets', 'find', get)
       const started = batch.each((index) => batch.start(index))
       assertOneFailed(batch, outcomes, error, started)
     })
 
     test('of destroys', async () => {
-      const batch = await gather('destroys', 'delete')
-      const outcomes = await batch.send('delete', (index) => batch.destroy(index))
+      const destroy = (batch, index) => batch.destroy(index)
+      const { batch, outcomes } = await refused('destroys', 'delete', destroy)
       const gone = batch.each(() => undefined)
       assertOneFailed(batch, outcomes, error, gone)
-      assert.deepEqual(await batch.stored(), but(batch, gone, batch.start(0)))
+      assert.deepEqual(await batch.stored(), but(batch, gone, batch.start(batch.guilty)))
     })
   })
 
