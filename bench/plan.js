@@ -46,7 +46,7 @@ const quick = {
     atATime: [1, 64, 256],
     rounds: 3,
     ms: 100,
-    warmUpMs: 300,
+    warmUpMs: 200,
   },
   networks: {
     ...whole.networks,
@@ -57,7 +57,7 @@ const quick = {
     ms: 150,
     warmUpMs: 500,
   },
-  applications: { ...whole.applications, rounds: 3, ms: 500 },
+  applications: { ...whole.applications, rounds: 3, ms: 300 },
   growth: {
     ...whole.growth,
     stored: [10_000, 30_000],
