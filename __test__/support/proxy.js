@@ -18,6 +18,16 @@ const OPERATIONS = ['find', 'update', 'delete']
 /** Those by which the driver's monitors, and new connections, learn of the server. */
 const GREETINGS = ['hello', 'isMaster', 'ismaster']
 
+/**
+ * Node never closes the handle of a socket that is reset while it is being shut down, and its process
+ * then does not end.
+ * @param {net.Socket} socket
+ */
+function resetSocket(socket) {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 class TcpProxy {
   #port
   #listener = net.createServer((socket) => this.#serve(socket))
@@ -91,7 +101,7 @@ class TcpProxy {
 
   /** Breaks every connection. */
   reset() {
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    for (const socket of this.#sockets) resetSocket(socket)
   }
 
   async close() {
@@ -194,7 +204,7 @@ class Exchange {
   }
 
   reset() {
-    this.#client.resetAndDestroy()
+    resetSocket(this.#client)
     this.#server.destroy()
   }
 }
