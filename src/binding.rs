@@ -42,8 +42,8 @@ impl From<Failure> for FailureObject {
 /// text or as BSON bytes, or a failure.
 type Settled = Either4<u32, String, Buffer, FailureObject>;
 
-/// Tokens, as many outcomes, the number in [`RecentReads`] of the first of these (the others follow), and
-/// when the sessions among them end (0: not known). The last is empty where nobody asks: without
+/// Tokens, as many outcomes, the number in [`RecentReads`] of the first of these (the others follow),
+/// and when the sessions among them end (0: not known). The last is empty where nobody asks: without
 /// `touchAfter`.
 type Bunch = FnArgs<(Vec<u32>, Vec<Settled>, f64, Vec<f64>)>;
 

@@ -22,8 +22,7 @@ async function measureWeight({ uri, db, plan, log }) {
   return { addonBytes, start, idle }
 }
 
-/** The time to load each module in fresh processes and to make the first store of it, and which
- * drivers it loads. */
+/** The time that each module takes to load and the first store of it to be made, in fresh processes. */
 function measureStarts(starts, log) {
   const measured = Object.fromEntries(
     Object.keys(MODULES).map((name) => [name, { ms: [], firstMs: [] }]),
