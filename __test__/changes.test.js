@@ -96,3 +96,39 @@ for (const [when, start, pass] of [
     })
   })
 }
+
+describe('what a request read', () => {
+  it('is known by its ctx, which stays as it is, even if nothing can be added to it', async () => {
+    const ctx = Object.freeze({ state: {} })
+    const id = 'a frozen ctx'
+    await store.set(id, START)
+    const session = await store.get(id, undefined, { ctx })
+    await store.destroy(id)
+    await store.set(id, { ...session, mine: 2 }, undefined, { ctx })
+    assert.equal(await store.get(id), undefined)
+    assert.deepEqual(Reflect.ownKeys(ctx), ['state'])
+  })
+
+  it('is not known to another one whose ctx was made of this one', async () => {
+    const id = 'a ctx of a ctx'
+    const ctx = {}
+    await store.set(id, START)
+    await store.get(id, undefined, { ctx })
+    await store.destroy(id)
+    await store.set(id, START, undefined, { ctx: Object.create(ctx) })
+    assert.deepEqual(await store.get(id), START)
+  })
+
+  it('is of one store: in another it may have a session with the same id', async () => {
+    const id = 'in two stores'
+    const other = database.store({ collection: 'others' })
+    const ctx = {}
+    await store.set(id, START)
+    await store.get(id, undefined, { ctx })
+    await other.set(id, { ...START, mine: 2 }, undefined, { ctx })
+    assert.deepEqual(await other.get(id, undefined, { ctx }), { ...START, mine: 2 })
+    await store.destroy(id)
+    await store.set(id, START, undefined, { ctx })
+    assert.equal(await store.get(id), undefined)
+  })
+})

@@ -21,10 +21,12 @@ class Knowledge {
   #learned = 0
 
   /**
+   * @param {Reads} reads of the store that holds the session
    * @param {string} id
    * @param {Knowledge | undefined} next of the same request, about another session
    */
-  constructor(id, next) {
+  constructor(reads, id, next) {
+    this.reads = reads
     this.id = id
     this.next = next
   }
@@ -85,28 +87,54 @@ function isSame(one, other) {
     : one === other
 }
 
-/** What each request knows, by its `ctx`. */
-class Reads {
-  // Nearly every request has one session, so a list is all it takes.
-  /** @type {WeakMap<object, Knowledge>} */
-  #byCtx = new WeakMap()
+/** What is made of it is the object itself that it was given. */
+class Given {
+  /** @param {object} object */
+  constructor(object) {
+    // biome-ignore lint/correctness/noConstructorReturn: so a class that extends it adds its fields.
+    return object
+  }
+}
 
+/**
+ * A field of a request's `ctx` that nobody else sees: what it knows of its last session, and by that
+ * of the others. With a WeakMap every fresh `ctx` costs the collection of garbage, 0.4 µs in all.
+ */
+class Request extends Given {
+  /** @type {Knowledge | undefined} */
+  #last
+
+  /** @param {object} ctx */
+  static last(ctx) {
+    return #last in ctx ? ctx.#last : undefined
+  }
+
+  /** @param {object} ctx @param {Knowledge} knowledge */
+  static remember(ctx, knowledge) {
+    const request = #last in ctx ? ctx : new Request(ctx)
+    request.#last = knowledge
+  }
+}
+
+/** What the requests know of one store's sessions. */
+class Reads {
   /**
    * @param {unknown} ctx
    * @param {string} id
    */
   of(ctx, id) {
     if (typeof ctx !== 'object' || ctx === null) {
-      return new Knowledge(id, undefined)
+      return new Knowledge(this, id, undefined)
     }
-    const first = this.#byCtx.get(ctx)
-    let knowledge = first
-    while (knowledge && knowledge.id !== id) {
+    // Nearly every request has one session, so a list is all it takes.
+    const last = Request.last(ctx)
+    let knowledge = last
+    while (knowledge && (knowledge.id !== id || knowledge.reads !== this)) {
       knowledge = knowledge.next
     }
     if (!knowledge) {
-      knowledge = new Knowledge(id, first)
-      this.#byCtx.set(ctx, knowledge)
+      knowledge = new Knowledge(this, id, last)
+      Request.remember(ctx, knowledge)
     }
     return knowledge
   }
