@@ -8,7 +8,7 @@ use std::time::Duration;
 use mongodb::bson::RawDocument;
 use tokio::time::Instant;
 
-use super::{Batch, Ended};
+use super::{Batch, Ended, id_of};
 use crate::codec::{self, CodecError};
 use crate::collection::{self, Dates, Update, Written};
 use crate::difference::Difference;
@@ -120,15 +120,13 @@ impl Batch<'_> {
     /// asks who is gone.
     async fn find_dropped(&self, unsure: &mut [Ended]) {
         let ids: Vec<Id> = unsure.iter().map(|(set, _)| set.id.clone()).collect();
-        let there = self
-            .collection
-            .find_latest(&ids, self.trip.deadline, super::id_of);
+        let found = self.collection.find_latest(&ids, self.trip.deadline);
         // Without an answer the sessions that are gone are taken for written: nothing was lost that
         // was still there.
-        let Ok(there) = there.await else {
+        let Ok(found) = found.await else {
             return;
         };
-        let there: HashSet<Id> = there.into_iter().flatten().collect();
+        let there: HashSet<Id> = found.iter().filter_map(|record| id_of(record)).collect();
         for (set, outcome) in unsure {
             if !there.contains(&set.id) {
                 *outcome = Outcome::Dropped;
@@ -153,10 +151,7 @@ impl Batch<'_> {
         loop {
             let id = std::slice::from_ref(&operation.id);
             let deadline = self.trip.deadline;
-            let found = self
-                .collection
-                .find_latest(id, deadline, RawDocument::to_owned)
-                .await?;
+            let found = self.collection.find_latest(id, deadline).await?;
             let Some(record) = found.first() else {
                 return Ok(Outcome::Dropped);
             };

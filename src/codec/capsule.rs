@@ -7,10 +7,11 @@
 use std::fmt;
 use std::io::Write;
 
-use mongodb::bson::raw::cstr;
+use mongodb::bson::RawDocument;
 use mongodb::bson::spec::ElementType;
-use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
+
+use super::elements::{Element, Malformed};
 
 /// The one key of a capsule.
 pub const KEY: &str = "\0";
@@ -18,21 +19,32 @@ pub const KEY: &str = "\0";
 /// What a document with one element has before the value: its length, the type, the empty key.
 const BEFORE_VALUE: usize = 6;
 
-pub fn write(out: &mut Vec<u8>, value: RawBsonRef<'_>) {
+pub fn write(out: &mut Vec<u8>, element: &Element<'_>) -> Result<(), Malformed> {
     out.extend_from_slice(br#"{"\u0000":"#);
-    match value {
-        RawBsonRef::DateTime(date) => {
-            let _ = write!(out, "{}", date.timestamp_millis()); // a Vec takes all
-        }
-        value => {
-            let mut document = RawDocumentBuf::new();
-            document.append(cstr!(""), value);
-            out.push(b'"');
-            write_hex(out, document.as_bytes());
-            out.push(b'"');
-        }
+    if element.kind == ElementType::DateTime {
+        let date = i64::from_le_bytes(element.bytes()?);
+        let _ = write!(out, "{date}"); // a Vec takes all
+    } else {
+        let document = document_of(element);
+        only_value(&document).ok_or(Malformed)?;
+        out.push(b'"');
+        write_hex(out, &document);
+        out.push(b'"');
     }
     out.push(b'}');
+    Ok(())
+}
+
+/// The document that has only this value, under an empty key.
+fn document_of(element: &Element<'_>) -> Vec<u8> {
+    let size = BEFORE_VALUE + element.value.len() + 1;
+    let mut document = Vec::with_capacity(size);
+    // No longer than what the element is from, which MongoDB limits to 16 MB.
+    document.extend_from_slice(&(size as i32).to_le_bytes());
+    document.extend_from_slice(&[element.kind as u8, 0]);
+    document.extend_from_slice(element.value);
+    document.push(0);
+    document
 }
 
 /// Reads what a capsule has under its key, and writes the BSON value.

@@ -12,6 +12,7 @@
 //! The text comes back with a write, to be compared with, if what was read is not kept any more.
 
 mod capsule;
+mod elements;
 mod from_json;
 #[cfg(test)]
 mod round_trip;

@@ -93,14 +93,14 @@ impl Collection {
         self.find_in(&self.records, ids, deadline, make).await
     }
 
-    /// The same, with all that was written: what a write depends on.
-    pub async fn find_latest<T>(
+    /// Finds the records with all that was written: what a write depends on.
+    pub async fn find_latest(
         &self,
         ids: &[Id],
         deadline: Instant,
-        make: impl Fn(&RawDocument) -> T,
-    ) -> Result<Vec<T>, Failure> {
-        self.find_in(&self.latest, ids, deadline, make).await
+    ) -> Result<Vec<RawDocumentBuf>, Failure> {
+        self.find_in(&self.latest, ids, deadline, RawDocument::to_owned)
+            .await
     }
 
     async fn find_in<T>(
