@@ -148,6 +148,8 @@ impl Writer {
         self.text.push(b'[');
         let mut index = 0;
         while let Some(element) = elements.advance()? {
+            // Nobody sees it, so nothing else would check it.
+            str::from_utf8(element.key).map_err(|_| Malformed)?;
             if index > 0 {
                 self.text.push(b',');
             }
