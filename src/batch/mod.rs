@@ -49,9 +49,7 @@ impl Batch<'_> {
 
     async fn get(&self) -> Vec<Ended> {
         let by_id = || self.operations.chunk_by(|one, next| one.id == next.id);
-        let mut ids: Vec<Id> = by_id().map(|gets| gets[0].id.clone()).collect();
-        // The server looks for them in this order: where they are sorted, its index is at hand.
-        ids.sort_unstable();
+        let ids: Vec<Id> = by_id().map(|gets| gets[0].id.clone()).collect();
         let outcome = |record: &RawDocument| Some((id_of(record)?, outcome_of_record(record)));
         let read = self.collection.find(&ids, self.trip.deadline, outcome);
         let mut found: HashMap<Id, Outcome> = match read.await {

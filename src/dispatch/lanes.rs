@@ -72,8 +72,8 @@ impl Lanes {
         lane.waiting.push_back(operation);
     }
 
-    /// Takes operations of a kind that may travel together, on at most so many ids: one of each, or
-    /// all reads that are next in its lane. Their lanes are held until [`Lanes::release`].
+    /// Takes operations of a kind that may travel together, on at most so many ids, in their order: one
+    /// of each, or all reads that are next in its lane. Their lanes are held until [`Lanes::release`].
     pub fn take(&mut self, kind: Kind, most_ids: usize) -> Vec<Arc<Operation>> {
         let mut batch: Vec<Arc<Operation>> = Vec::new();
         let mut weight = 0;
@@ -98,6 +98,8 @@ impl Lanes {
                 batch.extend(lane.waiting.pop_front());
             }
         }
+        // The server takes them in this order, and each is near the one before in its index.
+        batch.sort_by(|one, other| one.id.cmp(&other.id));
         batch
     }
 
@@ -200,6 +202,12 @@ mod tests {
         assert_eq!(tokens(&lanes.take(Kind::Get, usize::MAX)), [3]);
         lanes.release(&Id::from("a"));
         assert_eq!(tokens(&lanes.take(Kind::Set, usize::MAX)), [2]);
+    }
+
+    #[test]
+    fn they_go_in_the_order_of_their_ids() {
+        let mut lanes = lanes(&[("b", Kind::Get), ("a", Kind::Get), ("b", Kind::Get)]);
+        assert_eq!(tokens(&lanes.take(Kind::Get, usize::MAX)), [1, 0, 2]);
     }
 
     #[test]
