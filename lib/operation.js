@@ -100,7 +100,7 @@ class Read extends Operation {
   }
 }
 
-/** @type {Content[]} */
+/** @type {Uint8Array[]} */
 const NOTHING = []
 
 class Write extends Operation {
@@ -109,7 +109,7 @@ class Write extends Operation {
    * @param {import('./reads').Knowledge} knowledge
    * @param {object} session
    * @param {unknown} session.data
-   * @param {Content} session.content `data`, encoded
+   * @param {Uint8Array} session.content `data`, encoded
    * @param {number} session.lifetime in milliseconds
    * @param {(event: string) => void} announce
    */

@@ -16,7 +16,7 @@ class Knowledge {
   /** @type {Read | undefined} */
   read
   /** What it writes or failed to write: the session may look like this, too. */
-  writing = /** @type {{ call: number, content: Content }[]} */ ([])
+  writing = /** @type {{ call: number, content: Uint8Array }[]} */ ([])
   #calls = 0
   #learned = 0
 
@@ -43,11 +43,11 @@ class Knowledge {
 
   /**
    * @param {number} call
-   * @param {Content} content
+   * @param {Uint8Array} content
    */
   writes(call, content) {
     const last = this.writing.at(-1)
-    if (last && isSame(last.content, content)) {
+    if (last && Buffer.compare(last.content, content) === 0) {
       last.call = call
     } else {
       this.writing.push({ call, content })
@@ -78,13 +78,6 @@ class Knowledge {
       this.read = read
     }
   }
-}
-
-/** @param {Content} one @param {Content} other */
-function isSame(one, other) {
-  return one instanceof Uint8Array && other instanceof Uint8Array
-    ? Buffer.compare(one, other) === 0
-    : one === other
 }
 
 /** What is made of it is the object itself that it was given. */

@@ -9,8 +9,8 @@ const { SessionStoreError } = require('./errors')
 const KEPT_CAPACITY = 128 * 1024
 
 /**
- * A session as it crosses between JavaScript and Rust: BSON bytes, or, on the way to JavaScript,
- * JSON text, in which values without a JSON form are in capsules.
+ * A session as it crosses between JavaScript and Rust: BSON bytes, or, where Rust read it, JSON
+ * text, in which values without a JSON form are in capsules.
  * @typedef {string | Uint8Array} Content
  */
 
@@ -19,7 +19,7 @@ let idle = /** @type {BsonWriter | undefined} */ (undefined)
 
 /**
  * @param {unknown} data
- * @returns {Content}
+ * @returns {Uint8Array} BSON
  * @throws {SessionStoreError} naming the path of what cannot be stored
  */
 function encode(data) {

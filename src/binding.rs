@@ -160,7 +160,7 @@ fn lock(recent: &Mutex<RecentReads>) -> MutexGuard<'_, RecentReads> {
     recent.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Session content as JavaScript encoded it.
+/// A session as a request read it or wrote it.
 type Encoded<'a> = Either<String, BufferSlice<'a>>;
 
 fn content(encoded: Encoded<'_>) -> Content {
@@ -204,10 +204,10 @@ impl Sessions {
     }
 
     /// Writes the whole session. `lifetime` is in milliseconds.
-    #[napi(ts_args_type = "token: number, id: string, data: string | Uint8Array, lifetime: number")]
-    pub fn set(&self, token: u32, id: String, data: Encoded<'_>, lifetime: f64) {
+    #[napi(ts_args_type = "token: number, id: string, data: Uint8Array, lifetime: number")]
+    pub fn set(&self, token: u32, id: String, data: BufferSlice<'_>, lifetime: f64) {
         let action = Action::Set {
-            data: content(data),
+            data: Content::Bson(data.to_vec()),
             read: None,
             writing: Vec::new(),
             lifetime: lifetime as i64,
@@ -222,17 +222,17 @@ impl Sessions {
     /// False, and nothing is done, if nothing is kept under this number any more.
     #[allow(clippy::too_many_arguments)] // by position, so that no object is walked
     #[napi(
-        ts_args_type = "token: number, id: string, data: string | Uint8Array, lifetime: number, read: number | string | Uint8Array, expiresAt: number, writing?: Array<string | Uint8Array>"
+        ts_args_type = "token: number, id: string, data: Uint8Array, lifetime: number, read: number | string | Uint8Array, expiresAt: number, writing?: Array<Uint8Array>"
     )]
     pub fn change(
         &self,
         token: u32,
         id: String,
-        data: Encoded<'_>,
+        data: BufferSlice<'_>,
         lifetime: f64,
         read: Either<f64, Encoded<'_>>,
         expires_at: f64,
-        writing: Option<Vec<Encoded<'_>>>,
+        writing: Option<Vec<BufferSlice<'_>>>,
     ) -> bool {
         let read = match read {
             Either::A(number) => {
@@ -245,12 +245,14 @@ impl Sessions {
             return false;
         };
         let action = Action::Set {
-            data: content(data),
+            data: Content::Bson(data.to_vec()),
             read: Some(Read {
                 content: read,
                 expires_at: (expires_at != 0.0).then_some(expires_at as i64),
             }),
-            writing: writing.into_iter().flatten().map(content).collect(),
+            writing: (writing.into_iter().flatten())
+                .map(|bytes| Content::Bson(bytes.to_vec()))
+                .collect(),
             lifetime: lifetime as i64,
         };
         self.submit(token, &id, action);
