@@ -162,6 +162,7 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes what is not plain: a document, an array, or a value in a capsule.
     fn other(&mut self, element: &Element<'_>, place: &Place<'_>) -> Result<(), Stop> {
         match element.kind {
             ElementType::EmbeddedDocument if place.depth <= MAX_DEPTH => {
