@@ -16,6 +16,7 @@ mod elements;
 mod from_json;
 #[cfg(test)]
 mod round_trip;
+mod text;
 mod to_json;
 
 pub use from_json::from_json;

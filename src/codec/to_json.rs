@@ -1,12 +1,11 @@
 //! BSON → the JSON text that JavaScript parses.
 
-use std::io::Write;
-
 use mongodb::bson::RawDocument;
 use mongodb::bson::raw::cstr;
 use mongodb::bson::spec::ElementType;
 
 use super::elements::{Element, Elements, Malformed};
+use super::text::{write_number, write_text};
 use super::{CodecError, MAX_DEPTH, capsule};
 
 /// The integers that a JavaScript number holds exactly.
@@ -222,45 +221,6 @@ fn plain(out: &mut Vec<u8>, element: &Element<'_>) -> Result<bool, Malformed> {
 
 fn has_json_form(number: f64) -> bool {
     number.is_finite() && !(number == 0.0 && number.is_sign_negative())
-}
-
-fn write_number<T: serde::Serialize>(out: &mut Vec<u8>, number: T) {
-    let _ = serde_json::to_writer(out, &number); // a Vec takes all
-}
-
-/// Writes a JSON string.
-fn write_text(out: &mut Vec<u8>, mut text: &[u8]) {
-    out.push(b'"');
-    loop {
-        let (plain, rest) = text.split_at(plain_length(text));
-        out.extend_from_slice(plain);
-        let Some((byte, rest)) = rest.split_first() else {
-            break;
-        };
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            control => {
-                let _ = write!(out, "\\u{control:04x}"); // a Vec takes all
-            }
-        }
-        text = rest;
-    }
-    out.push(b'"');
-}
-
-/// How many bytes at the start stand in a JSON string as they are.
-fn plain_length(text: &[u8]) -> usize {
-    let is_plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
-    // All eight, without a branch for each, so that the processor looks at them at once.
-    let are_plain = |bytes: &&[u8; 8]| bytes.iter().fold(true, |all, byte| all & is_plain(byte));
-    let (chunks, _) = text.as_chunks();
-    let start = 8 * chunks.iter().take_while(are_plain).count();
-    start
-        + text[start..]
-            .iter()
-            .take_while(|byte| is_plain(byte))
-            .count()
 }
 
 #[cfg(test)]
