@@ -72,8 +72,9 @@ impl Lanes {
         lane.waiting.push_back(operation);
     }
 
-    /// Takes operations of a kind that may travel together, on at most so many ids, in their order: one
-    /// of each, or all reads that are next in its lane. Their lanes are held until [`Lanes::release`].
+    /// Takes operations of a kind that may travel together, on at most so many ids: one of each, or
+    /// all reads that are next in its lane. They come in the order of their ids, and their lanes are
+    /// held until [`Lanes::release`].
     pub fn take(&mut self, kind: Kind, most_ids: usize) -> Vec<Arc<Operation>> {
         let mut batch: Vec<Arc<Operation>> = Vec::new();
         let mut weight = 0;
