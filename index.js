@@ -3,16 +3,16 @@
 // The life of one call, as `get` shows it:
 //
 //   SessionStore.get    checks the id                                 index.js
-//   Link.get            makes an operation, gives it a token          lib/link.js
-//   Read.send           crosses to Rust                               lib/operation.js
+//   Link.get            makes an operation, gives it a token          lib/call/link.js
+//   Read.send           crosses to Rust                               lib/call/operation.js
 //   …                   queue, batch, command, reply                  src/lib.rs
-//   Operations.settle   finds the operation again by its token        lib/operations.js
-//   Read.succeed        parses the session, resolves the promise      lib/operation.js
+//   Operations.settle   finds the operation again by its token        lib/call/operations.js
+//   Read.succeed        parses the session, resolves the promise      lib/call/operation.js
 
 const { EventEmitter } = require('node:events')
 const { SessionStoreError } = require('./lib/errors')
 // Not with the first store: a test suite may have faked the timers by then.
-require('./lib/operations')
+require('./lib/call/operations')
 
 /** Where nothing else decides, a session lives for a day: milliseconds. */
 const DEFAULT_LIFETIME = 86_400_000
@@ -30,8 +30,8 @@ class SessionStore extends EventEmitter {
   constructor(options) {
     super()
     // Not at the top: what only a store needs is nearly all that the package takes to load.
-    const { readOptions } = require('./lib/options')
-    const { Link } = require('./lib/link')
+    const { readOptions } = require('./lib/options/options')
+    const { Link } = require('./lib/call/link')
     const checked = readOptions(options)
     this.#expires = checked.expires
     const store = new WeakRef(this)

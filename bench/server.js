@@ -2,18 +2,22 @@
 // is fast enough to keep the stores busy and the same on every machine, else a mongod.
 
 const os = require('node:os')
-const { VERSION, findSecantusRust, installSecantusRust } = require('../scripts/secantus-rust')
+const {
+  VERSION,
+  findSecantusRust,
+  installSecantusRust,
+} = require('../scripts/servers/secantus-rust')
 
 async function startServer(log) {
   // Only now: before the set-up there are no packages to load.
-  const { startMongoDB } = require('../scripts/mongodb')
+  const { startMongoDB } = require('../scripts/servers/mongodb')
   if (process.env.MONGODB_URI) return startMongoDB({ log })
   const program = findSecantusRust() ?? (await installSecantusRust(log, { packages: true }))
   return program ? startSecantus(program) : startMongoDB({ log })
 }
 
 async function startSecantus(program) {
-  const { ThrowawayServer } = require('../scripts/mongodb-process')
+  const { ThrowawayServer } = require('../scripts/servers/mongodb-process')
   const kind = 'SecantusDB (Rust)'
   const server = new ThrowawayServer({ kind, program, stopSignal: 'SIGTERM', arguments: settings })
   await server.start()

@@ -18,7 +18,7 @@ async function main() {
   // Only now: before the set-up there are no packages to load.
   const mongoose = require('mongoose')
   const { createApp } = require('../demo/app')
-  const { startMongoDB } = require('./mongodb')
+  const { startMongoDB } = require('./servers/mongodb')
 
   console.log('Looking for a MongoDB …')
   const mongodb = await startMongoDB()

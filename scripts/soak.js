@@ -8,7 +8,7 @@ const { setUp } = require('./setup')
 
 async function main() {
   await setUp()
-  const { prepareServers } = require('./mongodb')
+  const { prepareServers } = require('./servers/mongodb')
   await prepareServers({ patient: true })
   const code = await run('node', ['--expose-gc', '__test__/soak.js'])
   if (code !== 0) throw new Problem('The soak has found what must not be: see above.')

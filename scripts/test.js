@@ -1,7 +1,7 @@
 'use strict'
 
 // npm test: set-up, then every check in order, up to the first that fails.
-// npm test -- WORD: set-up, then only the test files whose name contains WORD.
+// npm test -- WORD: set-up, then only the test files whose path contains WORD.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -36,17 +36,17 @@ function testFiles() {
   const folder = path.join(root, '__test__')
   const files = fs
     .readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.js') && path.basename(name).includes(word ?? ''))
+    .filter((name) => name.endsWith('.test.js') && name.includes(word ?? ''))
     .map((name) => path.join('__test__', name))
     .sort()
   if (files.length > 0) return files
-  throw new Problem(`No file of __test__/ has '${word}' in its name.`, 'npm test runs them all.')
+  throw new Problem(`No file of __test__/ has '${word}' in its path.`, 'npm test runs them all.')
 }
 
 function rerunTests() {
   return word
     ? `npm test -- ${word}`
-    : 'npm test -- WORD, for the files of __test__/ with WORD in their name'
+    : 'npm test -- WORD, for the files of __test__/ with WORD in their path'
 }
 
 async function step(name, work, again) {
@@ -71,7 +71,7 @@ async function succeed(command, env) {
 
 async function testAgainstMongoDB(files) {
   // Only now: before the set-up there are no packages to load.
-  const { prepareServers, startMongoDB } = require('./mongodb')
+  const { prepareServers, startMongoDB } = require('./servers/mongodb')
   await prepareServers()
   const mongodb = await startMongoDB()
   try {

@@ -47,12 +47,12 @@ type Settled = Either4<u32, String, Buffer, FailureObject>;
 /// `touchAfter`.
 type Bunch = FnArgs<(Vec<u32>, Vec<Settled>, f64, Vec<f64>)>;
 
-/// Never keeps the process alive: `lib/operations.js` does, while an operation is under way.
+/// Never keeps the process alive: `lib/call/operations.js` does, while an operation is under way.
 type Settle = ThreadsafeFunction<Bunch, (), Bunch, Status, false, true>;
 
 impl From<Outcome> for Settled {
     fn from(outcome: Outcome) -> Self {
-        // The places of their names in `lib/operation.js`.
+        // The places of their names in `lib/call/operation.js`.
         let number = match outcome {
             Outcome::Found { read, .. } => {
                 return match read.content {

@@ -6,7 +6,7 @@ const { randomBytes } = require('node:crypto')
 const { after, before } = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { MongoClient } = require('mongodb')
-const { startMongoDB } = require('../../scripts/mongodb')
+const { startMongoDB } = require('../../scripts/servers/mongodb')
 const { SessionStore } = require('../..')
 
 /** The store makes its index in the background, and says nothing when it is there. */

@@ -5,7 +5,7 @@
 const { after, afterEach, before, beforeEach } = require('node:test')
 const { MongoClient } = require('mongodb')
 const { SessionStore } = require('../..')
-const { startServer } = require('../../scripts/mongodb')
+const { startServer } = require('../../scripts/servers/mongodb')
 const { TcpProxy } = require('./proxy')
 
 const GONE = ['ERR_TIMEOUT', 'ERR_UNAVAILABLE']

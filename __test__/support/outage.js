@@ -14,7 +14,7 @@ const MEMORY_BOUND = 150_000_000
 
 /**
  * @param {import('../..').SessionStore} store
- * @param {object} server of scripts/mongodb.js
+ * @param {object} server of scripts/servers/mongodb.js
  * @param {number} milliseconds
  */
 async function outage(store, server, milliseconds) {

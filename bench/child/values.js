@@ -10,7 +10,7 @@ const { answer } = require('./answer')
 const bson = createRequire(path.join(__dirname, '..', '..', 'package.json'))('bson')
 
 // The store reads by this, so that what a session crosses as can be seen.
-const values = require('../../lib/values')
+const values = require('../../lib/values/values')
 const { decode, encode } = values
 let content
 values.decode = (crossed) => {

@@ -1,0 +1,239 @@
+'use strict'
+
+const { SessionStoreError } = require('../errors')
+const { decode } = require('../values/values')
+
+/** @typedef {import('../values/values').Content} Content */
+/** @typedef {import('../../native').Sessions} Sessions */
+
+/**
+ * What Rust reports of an operation: the place of its meaning in MEANINGS, a session as JSON text or
+ * BSON bytes, or a failure.
+ * @typedef {number | string | Uint8Array | Failure} Outcome
+ * @typedef {{ code: string, message: string, mongoCode?: number, cause?: string }} Failure
+ */
+
+/** As `src/binding.rs` numbers them: no session, and what a write did. */
+const MEANINGS = ['none', 'create', 'update', 'touch', 'unchanged', 'dropped', 'destroy']
+
+/**
+ * One call under way: how it crosses to Rust, and what its outcome means to the caller.
+ * @abstract
+ */
+class Operation {
+  constructor() {
+    /** @type {Promise<any>} */
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+  }
+
+  /**
+   * @param {Sessions} _sessions
+   * @param {number} _token
+   */
+  send(_sessions, _token) {}
+
+  /**
+   * @param {Outcome} outcome
+   * @param {number} readNumber under which Rust keeps a session that was found
+   * @param {number} [expiresAt] of such a session, where it is known
+   */
+  settle(outcome, readNumber, expiresAt = 0) {
+    if (isFailure(outcome)) {
+      this.fail(toError(outcome))
+    } else {
+      this.succeed(outcome, readNumber, expiresAt)
+    }
+  }
+
+  /**
+   * @param {any} _outcome
+   * @param {number} _readNumber
+   * @param {number} _expiresAt
+   */
+  succeed(_outcome, _readNumber, _expiresAt) {
+    this.resolve(undefined)
+  }
+
+  /** @param {SessionStoreError} error */
+  fail(error) {
+    this.reject(error)
+  }
+}
+
+class Read extends Operation {
+  /**
+   * @param {string} id
+   * @param {import('./reads').Knowledge} knowledge
+   */
+  constructor(id, knowledge) {
+    super()
+    this.id = id
+    this.knowledge = knowledge
+    this.call = knowledge.call()
+  }
+
+  /** @param {Sessions} sessions @param {number} token */
+  send(sessions, token) {
+    sessions.get(token, this.id)
+  }
+
+  /**
+   * @param {Content | number} content
+   * @param {number} readNumber
+   * @param {number} expiresAt
+   */
+  succeed(content, readNumber, expiresAt) {
+    if (typeof content === 'number') {
+      this.resolve(undefined)
+      return
+    }
+    try {
+      const data = decode(content)
+      this.knowledge.learn(this.call, { content, readNumber, expiresAt })
+      this.resolve(data)
+    } catch (error) {
+      this.reject(error)
+    }
+  }
+}
+
+/** @type {Uint8Array[]} */
+const NOTHING = []
+
+class Write extends Operation {
+  /**
+   * @param {string} id
+   * @param {import('./reads').Knowledge} knowledge
+   * @param {object} session
+   * @param {unknown} session.data
+   * @param {Uint8Array} session.content `data`, encoded
+   * @param {number} session.lifetime in milliseconds
+   * @param {(event: string) => void} announce
+   */
+  constructor(id, knowledge, { data, content, lifetime }, announce) {
+    super()
+    this.id = id
+    this.knowledge = knowledge
+    this.call = knowledge.call()
+    this.data = data
+    this.content = content
+    this.lifetime = lifetime
+    this.announce = announce
+    this.read = knowledge.read
+    this.before = knowledge.writing.length > 0 ? knowledge.contents() : NOTHING
+    knowledge.writes(this.call, content)
+  }
+
+  /** @param {Sessions} sessions @param {number} token */
+  send(sessions, token) {
+    const { id, content, lifetime, read } = this
+    if (read === undefined) {
+      sessions.set(token, id, content, lifetime)
+      return
+    }
+    const { readNumber } = read
+    const sent = readNumber !== undefined && this.#change(sessions, token, read, readNumber)
+    if (!sent) {
+      this.#change(sessions, token, read, read.content)
+    }
+  }
+
+  /**
+   * @param {Sessions} sessions
+   * @param {number} token
+   * @param {import('./reads').Read} read
+   * @param {Content | number} known what was read, or its number
+   * @returns {boolean} false if nothing is kept under the number any more
+   */
+  #change(sessions, token, { expiresAt }, known) {
+    const { id, content, lifetime, before } = this
+    return before.length === 0
+      ? sessions.change(token, id, content, lifetime, known, expiresAt)
+      : sessions.change(token, id, content, lifetime, known, expiresAt, before)
+  }
+
+  /** @param {number} meaning */
+  succeed(meaning) {
+    const event = MEANINGS[meaning]
+    const { content, lifetime } = this
+    if (event === 'dropped' || event === 'unchanged') {
+      this.knowledge.learn(this.call, this.read)
+    } else {
+      this.knowledge.learn(this.call, {
+        content,
+        readNumber: undefined,
+        expiresAt: Date.now() + lifetime,
+      })
+    }
+    this.announce(event)
+    this.resolve(this.data)
+  }
+}
+
+class Destroy extends Operation {
+  /**
+   * @param {string} id
+   * @param {import('./reads').Knowledge} knowledge
+   * @param {(event: string) => void} announce
+   */
+  constructor(id, knowledge, announce) {
+    super()
+    this.id = id
+    this.knowledge = knowledge
+    this.announce = announce
+    this.call = knowledge.call()
+    this.read = knowledge.read
+    // At once: what the request writes without waiting for this is a session of its own.
+    knowledge.learn(this.call, undefined)
+  }
+
+  /** @param {Sessions} sessions @param {number} token */
+  send(sessions, token) {
+    sessions.destroy(token, this.id)
+  }
+
+  /** @param {number} meaning */
+  succeed(meaning) {
+    this.announce(MEANINGS[meaning])
+    this.resolve(undefined)
+  }
+
+  /** @param {SessionStoreError} error */
+  fail(error) {
+    this.knowledge.unlearn(this.call, this.read)
+    this.reject(error)
+  }
+}
+
+class Close extends Operation {
+  /** @param {Sessions} sessions @param {number} token */
+  send(sessions, token) {
+    sessions.close(token)
+  }
+}
+
+/**
+ * @param {Outcome} outcome
+ * @returns {outcome is Failure}
+ */
+function isFailure(outcome) {
+  return typeof outcome === 'object' && !(outcome instanceof Uint8Array)
+}
+
+/** @param {Failure} failure */
+function toError({ code, message, mongoCode, cause }) {
+  return new SessionStoreError(code, message, {
+    mongoCode,
+    cause: cause === undefined ? undefined : new Error(cause),
+  })
+}
+
+exports.Operation = Operation
+exports.Read = Read
+exports.Write = Write
+exports.Destroy = Destroy
+exports.Close = Close
+exports.toError = toError

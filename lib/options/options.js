@@ -1,0 +1,156 @@
+'use strict'
+
+const { optionsError } = require('../errors')
+const { readConnection } = require('./connection')
+const { SETTINGS, addOption, checked } = require('./settings')
+const { formatUri } = require('./uri')
+
+/** @typedef {import('./client').Found} Found */
+
+/**
+ * What the Rust side connects to. `uri` holds everything that a connection string can say, `db` is
+ * the database of the sessions.
+ * @typedef {{ uri: string, db: string, serverApi: Found['serverApi'] }} Address
+ */
+
+/**
+ * The constructor's options, checked. No password is in a field, where it would show when printed.
+ * @typedef {object} Options
+ * @property {import('./connection').Source<Address>} source
+ * @property {string} collection
+ * @property {number | undefined} expires in seconds
+ * @property {string} name
+ * @property {number} touchAfter in seconds
+ * @property {number} timeoutMS the time that an operation may take as a whole
+ * @property {number} serverSelectionTimeoutMS
+ */
+
+const DEFAULTS = Object.fromEntries(
+  Object.entries(SETTINGS)
+    .filter(([, setting]) => setting.default !== undefined)
+    .map(([name, setting]) => [name, setting.default]),
+)
+
+/** The mechanisms whose users are not in a database. */
+const EXTERNAL = new Set(['MONGODB-X509', 'MONGODB-OIDC'])
+
+/**
+ * @param {any} options
+ * @returns {Options}
+ */
+function readOptions(options = {}) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw optionsError('SessionStore takes an object of options: { connection, … }')
+  }
+  const given = readGiven(options)
+  const { connection, collection, expires, name, db, touchAfter } = { ...DEFAULTS, ...given }
+  const found = readConnection(connection, { name, collection, db })
+  const source = withSettings(found, given)
+  source.address() // an error that can be seen now is thrown now
+  const { timeoutMS, serverSelectionTimeoutMS } = settle(given, found.address())
+  return { source, collection, expires, name, touchAfter, timeoutMS, serverSelectionTimeoutMS }
+}
+
+/** @param {Record<string, unknown>} options */
+function readGiven(options) {
+  /** @type {Record<string, any>} */
+  const given = {}
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
+  // Options that stand for several come first: what is given by its own name overrules them.
+  entries.sort(([a], [b]) => Number(isComposite(b)) - Number(isComposite(a)))
+  for (const [name, value] of entries) {
+    addOption(given, name, value)
+  }
+  return given
+}
+
+/** @param {string} name */
+function isComposite(name) {
+  return Object.hasOwn(SETTINGS, name) && SETTINGS[name].split !== undefined
+}
+
+/**
+ * @param {import('./connection').Source<Found>} source
+ * @param {Record<string, any>} given
+ * @returns {import('./connection').Source<Address>}
+ */
+function withSettings(source, given) {
+  /** @param {Found} found @returns {Address} */
+  const complete = (found) => ({
+    uri: formatUri(found.base, settle(given, found)),
+    db: found.db,
+    serverApi: found.serverApi,
+  })
+  return {
+    model: source.model,
+    address: () => {
+      const found = source.address()
+      return found && complete(found)
+    },
+    whenKnown: (callback) =>
+      source.whenKnown((error, found) => {
+        let address
+        let problem = error
+        try {
+          address = found && complete(found)
+        } catch (late) {
+          problem = late
+        }
+        callback(problem, address)
+      }),
+  }
+}
+
+/**
+ * Everything that is set: by the store's options, else by the connection, else by default.
+ * @param {Record<string, any>} given
+ * @param {Found} [found]
+ * @returns {Record<string, any>}
+ */
+function settle(given, found) {
+  const settings = withoutUndefined({ ...found?.settings, ...given })
+  for (const name of ['w', 'journal', 'wtimeoutMS']) {
+    if (settings[name] !== undefined) {
+      checked(name, settings[name], 'read', "the connection's write concern: ")
+    }
+  }
+  checkMechanism(settings)
+  if (EXTERNAL.has(settings.authMechanism)) {
+    // Said always, since the DNS of a mongodb+srv:// address may say otherwise.
+    settings.authSource ??= '$external'
+  }
+  return { ...DEFAULTS, ...settings, timeoutMS: timeLimit(settings) }
+}
+
+/** @param {Record<string, any>} settings */
+function withoutUndefined(settings) {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
+}
+
+/**
+ * The driver's limits on parts of an operation: one that may wait no longer than that for an answer
+ * or for a connection takes no longer than that as a whole. As in other drivers, `timeoutMS` takes
+ * the place of both.
+ * @param {Record<string, any>} settings
+ */
+function timeLimit({ timeoutMS, socketTimeoutMS, waitQueueTimeoutMS }) {
+  const parts = [socketTimeoutMS, waitQueueTimeoutMS].filter((part) => part > 0)
+  return timeoutMS ?? Math.min(10000, ...parts)
+}
+
+/**
+ * The driver ignores properties for a mechanism that has none, and finds out that an environment is
+ * not built into it only as it signs in.
+ * @param {Record<string, any>} settings
+ */
+function checkMechanism({ authMechanism, authMechanismProperties: properties }) {
+  const oidc = authMechanism === 'MONGODB-OIDC'
+  if (oidc ? properties !== 'ENVIRONMENT:k8s' : properties !== undefined) {
+    throw optionsError(
+      "option 'authMechanismProperties' must be { ENVIRONMENT: 'k8s' } with authMechanism " +
+        'MONGODB-OIDC, and is not for any other mechanism',
+    )
+  }
+}
+
+module.exports = { readOptions }
