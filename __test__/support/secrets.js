@@ -71,8 +71,8 @@ errors.optionsError = (message, cause) =>
   new errors.SessionStoreError('ERR_OPTIONS', message, { cause })
 
 // Only now, since they take the class of errors as they find it.
-const options = require(path.join(root, 'lib', 'options'))
-const values = require(path.join(root, 'lib', 'values'))
+const options = require(path.join(root, 'lib', 'options', 'options'))
+const values = require(path.join(root, 'lib', 'values', 'values'))
 
 function decoded(text) {
   try {
