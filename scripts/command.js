@@ -47,6 +47,7 @@ function runQuietly(command, args) {
     cwd: root,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: Number.POSITIVE_INFINITY,
   })
   return {
     ok: !error && status === 0,

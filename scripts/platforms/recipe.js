@@ -1,0 +1,136 @@
+'use strict'
+
+// How the binary of a platform is compiled: the arguments and variables for cargo, and a fingerprint
+// of all that the result depends on.
+
+const { createHash } = require('node:crypto')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { root, runQuietly } = require('../command')
+const { CACHE } = require('./list')
+const { frameworks, nodeLibrary } = require('./stubs')
+const { rustFor, zigTools } = require('./tools')
+
+const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src']
+const PROFILE = 'release'
+
+/**
+ * @typedef {object} Recipe
+ * @property {string[]} args for cargo
+ * @property {NodeJS.ProcessEnv} env
+ * @property {string} output the file that cargo leaves
+ * @property {string} fingerprint the same for the same sources, tools and settings, wherever they are
+ */
+
+/**
+ * @param {import('./list').Platform} platform
+ * @param {(line: string) => void} log
+ * @returns {Promise<Recipe>}
+ */
+async function recipeFor(platform, log) {
+  // Apple's and Microsoft's own linkers, where the machine has them.
+  return process.platform === platform.os && platform.os !== 'linux'
+    ? atHome(platform)
+    : abroad(platform, log)
+}
+
+/** With the compiler and linker of the system itself. */
+function atHome(platform) {
+  const rust = { version: runQuietly('rustc', ['-vV']).stdout, rustc: undefined, source: undefined }
+  const args = ['build', '--target', platform.triple]
+  return complete(platform, rust, { args, env: {}, versions: [], target: platform.triple })
+}
+
+/** With zig's. */
+async function abroad(platform, log) {
+  const zig = await zigTools(log)
+  const rust = await rustFor(platform, log)
+  const args = ['zigbuild', '--target', platform.target]
+  /** @type {NodeJS.ProcessEnv} */
+  const env = {
+    PATH: `${zig.bin}${path.delimiter}${process.env.PATH}`,
+    CARGO_ZIGBUILD_ZIG_PATH: zig.zig,
+    LIBNODE_PATH: platform.os === 'win32' ? nodeLibrary() : undefined,
+  }
+  if (rust.rustc) {
+    // Options of a nightly cargo, in a stable one.
+    Object.assign(env, { RUSTC: rust.rustc, RUSTC_BOOTSTRAP: '1' })
+    args.push('-Z', 'build-std=std,panic_unwind')
+  }
+  if (platform.features) args.push('--features', platform.features.join(','))
+  const target = platform.target.replace(/(\.\d+)+$/, '')
+  return complete(platform, rust, { args, env, versions: [zig.versions], target })
+}
+
+function complete(platform, rust, { args, env, versions, target }) {
+  const flags = [...(platform.rustflags ?? [])]
+  if (platform.os === 'darwin') {
+    env.MACOSX_DEPLOYMENT_TARGET = platform.oldest
+    if (args[0] === 'zigbuild') flags.push('-C', `link-arg=-F${frameworks()}`)
+  }
+  const remapped = Object.entries(places(rust)).map(
+    ([place, name]) => `--remap-path-prefix=${place}=${name}`,
+  )
+  // Not RUSTFLAGS: there a space in a path would end it.
+  env.CARGO_ENCODED_RUSTFLAGS = [...flags, ...remapped].join('\x1f')
+  env.CARGO_TARGET_DIR = path.join(CACHE, 'target')
+  const settings = [args, platform.rustflags, platform.oldest, versions, rust.version]
+  return {
+    args: [...args, `--${PROFILE}`, '--locked'],
+    env: { ...withoutOwnSettings(process.env), ...env },
+    output: path.join(env.CARGO_TARGET_DIR, target, PROFILE, libraryName(platform)),
+    fingerprint: fingerprint(JSON.stringify(settings)),
+  }
+}
+
+/**
+ * The folders of this machine, and what stands for them in the binary (in the messages of panics).
+ * The last that fits is taken.
+ */
+function places({ rustc, source }) {
+  const crates = path.join(
+    process.env.CARGO_HOME ?? path.join(os.homedir(), '.cargo'),
+    'registry',
+    'src',
+  )
+  const registries = fs.existsSync(crates) ? fs.readdirSync(crates) : []
+  const sysroot = runQuietly(rustc ?? 'rustc', ['--print', 'sysroot']).stdout.trim()
+  return {
+    [root]: '/koa-session-mongo-native',
+    ...Object.fromEntries(registries.map((name) => [path.join(crates, name), '/crates'])),
+    [path.join(sysroot, 'lib/rustlib/src/rust')]: '/rust',
+    ...(source ? { [source]: '/rust' } : {}),
+  }
+}
+
+/** What somebody has set for everyday builds (no optimization, a wrapper) is not for this one. */
+function withoutOwnSettings(env) {
+  const theirs = /^(CARGO_PROFILE_|CARGO_BUILD_|RUSTFLAGS$|RUSTC_WRAPPER$|CARGO_INCREMENTAL$)/
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !theirs.test(name)))
+}
+
+function libraryName({ os }) {
+  const name = require('../../package.json').napi.binaryName.replaceAll('-', '_')
+  return { linux: `lib${name}.so`, darwin: `lib${name}.dylib`, win32: `${name}.dll` }[os]
+}
+
+function fingerprint(settings) {
+  const hash = createHash('sha256').update(settings)
+  for (const file of SOURCES.flatMap(filesIn)) {
+    hash.update(`\0${file}\0`).update(fs.readFileSync(path.join(root, file)))
+  }
+  return hash.digest('hex')
+}
+
+function filesIn(name) {
+  const place = path.join(root, name)
+  if (!fs.statSync(place).isDirectory()) return [name]
+  return fs
+    .readdirSync(place, { recursive: true, encoding: 'utf8' })
+    .filter((file) => fs.statSync(path.join(place, file)).isFile())
+    .map((file) => path.posix.join(name, file.replaceAll(path.sep, '/')))
+    .sort()
+}
+
+module.exports = { recipeFor }
