@@ -24,8 +24,7 @@ const LIBRARIES = {
 }
 
 /** How a folder of somebody's machine looks. */
-const MACHINE_PATHS =
-  /\/(?:home|Users|root|tmp|work|builds?|runner)\/[\w.-]+\/|[A-Z]:\\(?:Users|a)\\/g
+const MACHINE_PATHS = /\/(?:home|Users|root|tmp)\/[\w.-]+\/|[A-Z]:\\(?:Users|a)\\/g
 
 /**
  * @param {import('./list').Platform} platform

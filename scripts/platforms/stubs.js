@@ -62,4 +62,4 @@ exports:
 `
 }
 
-module.exports = { FRAMEWORKS, frameworks, nodeLibrary }
+module.exports = { FRAMEWORKS, declaredIn, frameworks, nodeLibrary }

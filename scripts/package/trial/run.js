@@ -1,0 +1,159 @@
+'use strict'
+
+// npm run test:package: packs a release, publishes it to a registry of this machine's own, and
+// installs and uses it as others would, outside of the checkout and without Rust.
+
+const assert = require('node:assert/strict')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { Problem, elapsed, fail, root, runQuietly } = require('../../command')
+const { PLATFORMS } = require('../../platforms/list')
+const { setUp } = require('../../setup')
+const { nameOf, readManifest } = require('../manifests')
+const { packAll } = require('../pack')
+const { command, node, withoutRust } = require('./commands')
+const { WAYS } = require('./consumer')
+const { MANAGERS, assertDownloaded, platformHere } = require('./installs')
+const { startRegistry } = require('./registry')
+const { installTools, programOf } = require('./tools')
+
+const { name } = readManifest()
+let failures = 0
+
+async function main() {
+  await setUp()
+  await installTools(console.log)
+  const { startServer } = require('../../servers/mongodb')
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'koa-session-package-'))
+  const mongodb = await startServer({ log: console.log })
+  const registry = await startRegistry(path.join(folder, 'registry'))
+  try {
+    const env = { MONGODB_URI: mongodb.uri }
+    const tarballs = await publishRelease(folder, registry)
+    await lookAtTarballs(folder, tarballs)
+    await installByPlatform(folder, registry)
+    await useIt(folder, registry, env)
+    await packTheRepository(folder, env)
+  } finally {
+    await registry.stop()
+    await mongodb.remove()
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+  if (failures > 0) throw new Problem(`${failures} of these failed.`)
+  console.log('\n✓ The package installs and works')
+}
+
+async function step(words, work) {
+  const start = performance.now()
+  try {
+    await work()
+    console.log(`  ✓ ${words} (${elapsed(start)})`)
+  } catch (error) {
+    failures++
+    console.log(`  ✗ ${words}\n    ${error.message.replaceAll('\n', '\n    ')}`)
+  }
+}
+
+async function publishRelease(folder, registry) {
+  console.log('▶ A release')
+  const tarballs = packAll(PLATFORMS)
+  const userconfig = path.join(folder, 'npmrc')
+  fs.writeFileSync(userconfig, registry.npmrc)
+  for (const tarball of tarballs) {
+    await step(`${tarball.name} is published`, () => registry.publish(tarball.file, userconfig))
+  }
+  return tarballs
+}
+
+async function lookAtTarballs(folder, tarballs) {
+  console.log('▶ What is in it')
+  const main = tarballs.find((tarball) => tarball.name === name)
+  await step('@arethetypeswrong/cli finds nothing', () =>
+    node(folder, [programOf('@arethetypeswrong/cli', 'attw'), main.file]),
+  )
+  for (const { name, file } of tarballs) {
+    await step(`publint finds nothing in ${name}`, () => {
+      const words = node(folder, [programOf('publint'), 'run', file, '--strict'])
+      assert.match(words, /All good!/)
+    })
+  }
+}
+
+async function installByPlatform(folder, registry) {
+  console.log('▶ Installed, by platform')
+  const { path: programs } = withoutRust(folder)
+  for (const [manager, install] of Object.entries(MANAGERS)) {
+    for (const platform of PLATFORMS) {
+      const words = `${manager} downloads ${nameOf(platform)}, and no other`
+      await step(words, () => {
+        const before = registry.downloads().length
+        const place = fs.mkdtempSync(path.join(folder, 'for-'))
+        install({ folder: place, registry, path: programs, platform })
+        assertDownloaded(registry.downloads().slice(before), platform)
+        fs.rmSync(place, { recursive: true })
+      })
+    }
+  }
+}
+
+async function useIt(folder, registry, env) {
+  const rust = withoutRust(folder)
+  const places = new Map()
+  console.log('▶ Installed here, without Rust')
+  for (const [manager, install] of Object.entries(MANAGERS)) {
+    const place = fs.mkdtempSync(path.join(folder, 'here-'))
+    places.set(manager, place)
+    await step(`${manager} installs what fits here`, () => {
+      const before = registry.downloads().length
+      install({ folder: place, registry, path: rust.path })
+      assertDownloaded(registry.downloads().slice(before), platformHere())
+      assert.equal(rust.wasRun(), false, 'Rust was asked for')
+    })
+  }
+  console.log('▶ Used')
+  const here = { PATH: rust.path, ...env }
+  for (const manager of ['pnpm', 'yarn']) {
+    for (const way of ['require', 'import']) {
+      await step(`${manager}: ${way}`, () => WAYS[way](places.get(manager), here))
+    }
+  }
+  await step('yarn with Plug’n’Play: require', () => {
+    const place = places.get('yarn with Plug’n’Play')
+    const pnp = ['--require', path.join(place, '.pnp.cjs')].join(' ')
+    WAYS.require(place, { ...here, NODE_OPTIONS: pnp })
+  })
+  for (const [way, use] of Object.entries(WAYS)) {
+    await step(`npm: ${way}`, () => use(places.get('npm'), here))
+  }
+}
+
+/** What npm pack makes of the repository itself: for this machine, complete, or nothing. */
+async function packTheRepository(folder, env) {
+  console.log('▶ npm pack in the repository')
+  const rust = withoutRust(folder)
+  await step('its tarball works in an empty folder', () => {
+    const place = fs.mkdtempSync(path.join(folder, 'packed-'))
+    const packed = command(root, 'npm', ['pack', '--json', '--pack-destination', place])
+    const [{ filename }] = JSON.parse(packed.slice(packed.indexOf('[')))
+    fs.writeFileSync(path.join(place, 'package.json'), '{ "private": true }')
+    command(place, 'npm', ['install', `./${filename}`, '--no-audit', '--no-fund'], {
+      PATH: rust.path,
+    })
+    for (const way of ['require', 'import']) WAYS[way](place, { PATH: rust.path, ...env })
+  })
+  await step('of a tree that is not built there is none, but the reason', () => {
+    const tree = fs.mkdtempSync(path.join(folder, 'unbuilt-'))
+    const files = runQuietly('git', ['ls-files', '-z']).stdout.split('\0').filter(Boolean)
+    for (const file of files.filter((name) => !/^(fuzz|bench)\//.test(name))) {
+      fs.cpSync(path.join(root, file), path.join(tree, file))
+    }
+    assert.throws(() => command(tree, 'npm', ['pack']), /addon is not built/)
+    assert.deepEqual(
+      fs.readdirSync(tree).filter((name) => name.endsWith('.tgz')),
+      [],
+    )
+  })
+}
+
+main().catch(fail)
