@@ -22,7 +22,8 @@ declare class SessionStore extends EventEmitter {
    * Connects in the background: MongoDB may be away, then or later. Does no I/O itself.
    *
    * @throws {SessionStore.SessionStoreError} `ERR_OPTIONS`: an option is unknown or of the wrong
-   *   type, `connection` is missing or not known, or has a setting that cannot be taken over
+   *   type, `connection` is missing or not known, or has a setting that cannot be taken over;
+   *   `ERR_BINARY`: the native addon for this platform is missing or does not load
    */
   constructor(options: SessionStore.SessionStoreOptions)
 
@@ -108,8 +109,13 @@ declare class SessionStore extends EventEmitter {
   on(event: SessionStore.SessionEvent, listener: (id: string) => void): this
   /**
    * A problem in the background that no operation can report: the index cannot be made, another
-   * store's index ends sessions early, a host name does not resolve. Goes to `process.emitWarning`
-   * where nobody listens. The store never emits `error`.
+   * store's index ends sessions early, MongoDB is lost. Goes to `process.emitWarning` where nobody
+   * listens. The store never emits `error`.
+   *
+   * MongoDB counts as lost when no server has taken writes for `serverSelectionTimeoutMS`: from then
+   * on operations fail, and one warning says so (`ERR_UNAVAILABLE`, with a `cause` that names what is
+   * wrong with each server). One more says when it is back: its `code` is `INFO_AVAILABLE`, and it
+   * is no error. What is shorter than that, as a step-down mostly is, is not told.
    */
   on(event: 'warning', listener: (warning: SessionStore.SessionStoreError) => void): this
 
@@ -135,7 +141,10 @@ declare namespace SessionStore {
     code: SessionStoreErrorCode
     /** MongoDB's own number for the error, where it gave one. */
     mongoCode?: number
-    /** What lies beneath, such as the operating system's words about a connection. */
+    /**
+     * What lies beneath. With `ERR_UNAVAILABLE` an Error whose message says for each server what was
+     * wrong with it last: `db.example:27017: refused the connection (ECONNREFUSED)`.
+     */
     cause?: unknown
   }
 
@@ -149,6 +158,9 @@ declare namespace SessionStore {
    * - `ERR_AUTH`: MongoDB refused the credentials, or the user lacks a privilege
    * - `ERR_SERVER`: MongoDB answered with another error; see `mongoCode`
    * - `ERR_CLOSED`: the store is closed
+   * - `ERR_BINARY`: the native addon for this platform is missing or does not load; the constructor
+   *   throws it
+   * - `INFO_AVAILABLE`: no error: MongoDB is back, after a warning that it is lost
    */
   export type SessionStoreErrorCode =
     | 'ERR_OPTIONS'
@@ -160,6 +172,8 @@ declare namespace SessionStore {
     | 'ERR_AUTH'
     | 'ERR_SERVER'
     | 'ERR_CLOSED'
+    | 'ERR_BINARY'
+    | 'INFO_AVAILABLE'
 
   /** The events that tell of one session. */
   export type SessionEvent = 'create' | 'update' | 'touch' | 'destroy' | 'dropped'

@@ -147,15 +147,20 @@ class SessionStore extends EventEmitter {
 }
 
 /**
- * Tells of a problem in the background, which no operation can report.
+ * Tells of a problem in the background, which no operation can report. A listener that throws must
+ * not disturb the operations that settle meanwhile.
  * @param {SessionStore | undefined} store
  * @param {SessionStoreError} warning
  */
 function warn(store, warning) {
   if (store && store.listenerCount('warning') > 0) {
-    store.emit('warning', warning)
+    process.nextTick(() => store.emit('warning', warning))
+  } else if (warning.code === 'INFO_AVAILABLE') {
+    // Told beside the warning that it ends, but not as an error.
+    process.emitWarning(warning.message, { type: 'SessionStore', code: warning.code })
   } else {
-    process.emitWarning(warning)
+    const detail = /** @type {Error | undefined} */ (warning.cause)?.message
+    process.emitWarning(detail === undefined ? warning : Object.assign(warning, { detail }))
   }
 }
 

@@ -21,6 +21,8 @@ pub enum Code {
     Server,
     /// The store is closed.
     Closed,
+    /// No error: what the warning says that told of an absence before.
+    Available,
 }
 
 impl Code {
@@ -34,6 +36,7 @@ impl Code {
             Code::Auth => "ERR_AUTH",
             Code::Server => "ERR_SERVER",
             Code::Closed => "ERR_CLOSED",
+            Code::Available => "INFO_AVAILABLE",
         }
     }
 }

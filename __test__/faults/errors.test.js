@@ -118,9 +118,11 @@ describe('errors', () => {
       connection: 'mongodb://127.0.0.1:1/',
       serverSelectionTimeoutMS: 300,
     })
-    await assertFails(nowhere.get('id'), 'ERR_UNAVAILABLE')
-    await assertFails(nowhere.set('id', {}), 'ERR_UNAVAILABLE')
-    await assertFails(nowhere.destroy('id'), 'ERR_UNAVAILABLE')
+    nowhere.on('warning', (warning) => seen.push(inspect(warning)))
+    for (const call of [nowhere.get('id'), nowhere.set('id', {}), nowhere.destroy('id')]) {
+      const { cause } = await assertFails(call, 'ERR_UNAVAILABLE')
+      assert.equal(cause.message, '127.0.0.1:1: refused the connection (ECONNREFUSED)')
+    }
     await nowhere.close()
   })
 

@@ -95,10 +95,15 @@ options.readOptions = (given) => {
   return readOptions(given)
 }
 
-const { encode } = values
+const { decode, encode } = values
 values.encode = (data) => {
   keepTextOf(data)
   return encode(data)
+}
+values.decode = (content) => {
+  const data = decode(content)
+  keepTextOf(data)
+  return data
 }
 
 const SessionStore = require(root)
@@ -106,9 +111,7 @@ for (const call of ['get', 'set', 'destroy']) {
   const original = SessionStore.prototype[call]
   SessionStore.prototype[call] = function (id, ...rest) {
     keep(id)
-    const result = original.call(this, id, ...rest)
-    if (call === 'get') result.then((data) => keepTextOf(data)).catch(() => {})
-    return result
+    return original.call(this, id, ...rest)
   }
 }
 const { emit } = SessionStore.prototype

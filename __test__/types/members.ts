@@ -39,6 +39,8 @@ export const everyCode: Record<SessionStoreErrorCode, true> = {
   ERR_AUTH: true,
   ERR_SERVER: true,
   ERR_CLOSED: true,
+  ERR_BINARY: true,
+  INFO_AVAILABLE: true,
 }
 
 export async function wrong() {

@@ -1,11 +1,13 @@
 'use strict'
 
+const { loadBinary } = require('../binary')
 const { SessionStoreError } = require('../errors')
 const { Close, Destroy, Read, Write, toError } = require('./operation')
 const { Operations } = require('./operations')
 const { Reads } = require('./reads')
 const { encode } = require('../values/values')
-const { Sessions } = require('../../native')
+
+const { Sessions } = loadBinary()
 
 /** @typedef {import('./operation').Operation} Operation */
 /** @typedef {import('../options/options').Options} Options */
@@ -24,11 +26,11 @@ class Link {
   #warn
   #reads = new Reads()
   #operations = new Operations()
-  /** @type {Sessions | undefined} */
+  /** @type {InstanceType<typeof Sessions> | undefined} */
   #sessions
-  /** In the order of their calls. @type {Set<Operation>} */
-  #waiting = new Set()
-  /** Why there will never be an address. @type {unknown} */
+  /** In the order of their calls, each with what ends its waiting. @type {Map<Operation, NodeJS.Timeout>} */
+  #waiting = new Map()
+  /** Why there will never be an address. @type {SessionStoreError | undefined} */
   #problem
   #closed = false
 
@@ -80,7 +82,7 @@ class Link {
   /** Resolves when all that was accepted has ended and the connections are closed. */
   async close() {
     this.#closed = true
-    await Promise.allSettled(Array.from(this.#waiting, (operation) => operation.promise))
+    await Promise.allSettled(Array.from(this.#waiting.keys(), ({ promise }) => promise))
     if (this.#sessions) {
       await this.#send(new Close())
     }
@@ -95,7 +97,7 @@ class Link {
     if (this.#sessions) {
       operation.send(this.#sessions, this.#operations.add(operation, this))
     } else if (this.#problem) {
-      operation.reject(this.#problem)
+      operation.fail(this.#problem)
     } else {
       this.#hold(operation)
     }
@@ -127,17 +129,18 @@ class Link {
       if (address) {
         this.#open(address)
       }
-      this.#problem = error
+      this.#problem = /** @type {SessionStoreError | undefined} */ (error)
     } catch (late) {
-      this.#problem = late
+      this.#problem = /** @type {SessionStoreError} */ (late)
     }
     const waiting = Array.from(this.#waiting)
     this.#waiting.clear()
-    for (const operation of waiting) {
+    for (const [operation, timer] of waiting) {
+      clearTimeout(timer)
       this.#send(operation)
     }
     if (this.#problem && waiting.length === 0) {
-      this.#warn(/** @type {SessionStoreError} */ (this.#problem))
+      this.#warn(this.#problem)
     }
   }
 
@@ -147,13 +150,10 @@ class Link {
       if (this.#waiting.delete(operation)) {
         const message =
           'the connection was not told where MongoDB is: mongoose.connect() is missing'
-        operation.reject(new SessionStoreError('ERR_UNAVAILABLE', message))
+        operation.fail({ code: 'ERR_UNAVAILABLE', message })
       }
     }
-    this.#waiting.add(operation)
-    const timer = setTimeout(expire, this.#options.serverSelectionTimeoutMS)
-    const stop = () => clearTimeout(timer)
-    operation.promise.then(stop, stop)
+    this.#waiting.set(operation, setTimeout(expire, this.#options.serverSelectionTimeoutMS))
   }
 }
 

@@ -10,7 +10,8 @@ const { decode } = require('../values/values')
  * What Rust reports of an operation: the place of its meaning in MEANINGS, a session as JSON text or
  * BSON bytes, or a failure.
  * @typedef {number | string | Uint8Array | Failure} Outcome
- * @typedef {{ code: string, message: string, mongoCode?: number, cause?: string }} Failure
+ * @typedef {{ code: string, message: string, mongoCode?: number, cause?: unknown }} Failure
+ *   `cause` is text where it comes from Rust
  */
 
 /** As `src/binding.rs` numbers them: no session, and what a write did. */
@@ -42,7 +43,7 @@ class Operation {
    */
   settle(outcome, readNumber, expiresAt = 0) {
     if (isFailure(outcome)) {
-      this.fail(toError(outcome))
+      this.fail(outcome)
     } else {
       this.succeed(outcome, readNumber, expiresAt)
     }
@@ -57,9 +58,9 @@ class Operation {
     this.resolve(undefined)
   }
 
-  /** @param {SessionStoreError} error */
-  fail(error) {
-    this.reject(error)
+  /** @param {Failure} failure */
+  fail(failure) {
+    this.resolve(rejection(failure))
   }
 }
 
@@ -201,10 +202,10 @@ class Destroy extends Operation {
     this.resolve(undefined)
   }
 
-  /** @param {SessionStoreError} error */
-  fail(error) {
+  /** @param {Failure} failure */
+  fail(failure) {
     this.knowledge.unlearn(this.call, this.read)
-    this.reject(error)
+    super.fail(failure)
   }
 }
 
@@ -223,11 +224,27 @@ function isFailure(outcome) {
   return typeof outcome === 'object' && !(outcome instanceof Uint8Array)
 }
 
+/**
+ * Rejects with an error whose stack is that of the caller, wherever that awaits the call: V8 follows
+ * the promises from here. So a call that succeeds pays nothing for it.
+ * @param {Failure} failure
+ * @returns {Promise<never>}
+ */
+async function rejection(failure) {
+  // What this promise settles is linked to it only in a later turn.
+  await undefined
+  await undefined
+  const error = toError(failure)
+  // Without the frame of this function.
+  Error.captureStackTrace(error, rejection)
+  throw error
+}
+
 /** @param {Failure} failure */
 function toError({ code, message, mongoCode, cause }) {
   return new SessionStoreError(code, message, {
     mongoCode,
-    cause: cause === undefined ? undefined : new Error(cause),
+    cause: typeof cause === 'string' ? new Error(cause) : cause,
   })
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mongodb::error::{Error, ErrorKind};
 
+use super::cause::code_name;
 use crate::error::{Code, Failure};
 
 /// Codes of a server that is no longer, or not yet, the one to ask: another attempt waits for the
@@ -86,29 +87,40 @@ fn sort_kind(error: &Error) -> Sorted {
             ..sort_code(command.code, &command.code_name)
         },
         ErrorKind::Authentication { .. } => sort_authentication(error),
-        ErrorKind::ServerSelection { message, .. } => {
-            Sorted::last(unavailable(Some(message.clone())))
+        ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => {
+            Sorted::last(unavailable(None))
         }
-        ErrorKind::DnsResolve { message, .. } => {
-            Sorted::last(unavailable(Some(format!("DNS: {message}"))))
-        }
-        ErrorKind::Io(io) => Sorted {
+        ErrorKind::Io(_) => Sorted {
             unanswered: true,
-            ..Sorted::again(unavailable(Some(io.to_string())))
+            ..Sorted::again(unavailable(None))
         },
         ErrorKind::ConnectionPoolCleared { .. } => Sorted::again(unavailable(None)),
         ErrorKind::Shutdown => {
             Sorted::last(Failure::new(Code::Closed, "the session store is closed"))
         }
-        ErrorKind::InvalidTlsConfig { message, .. }
-        | ErrorKind::InvalidArgument { message, .. } => Sorted::last(Failure {
-            cause: Some(message.clone()),
+        // What is wrong with the files themselves was found before.
+        ErrorKind::InvalidTlsConfig { .. } => Sorted::last(Failure::new(
+            Code::Options,
+            "the certificate and the key in the file that `tlsCertificateKeyFile` names cannot be \
+             used together",
+        )),
+        ErrorKind::InvalidArgument { message, .. } => Sorted::last(Failure {
+            cause: (!message.contains("://")).then(|| message.clone()),
             ..Failure::new(Code::Options, "the connection cannot be set up as asked")
         }),
+        ErrorKind::InvalidResponse { message, .. }
+            if message.starts_with("error deserializing command error") =>
+        {
+            Sorted::last(Failure::new(
+                Code::Server,
+                "MongoDB refused the operation without a code that says why",
+            ))
+        }
         ErrorKind::InvalidResponse { .. } | ErrorKind::Bson(_) => Sorted::last(Failure::new(
             Code::SessionValue,
             "MongoDB's answer holds a malformed document",
         )),
+        ErrorKind::IncompatibleServer { message, .. } => Sorted::last(incompatible(message)),
         _ => Sorted::last(Failure::new(Code::Server, "the MongoDB driver failed")),
     }
 }
@@ -121,17 +133,54 @@ fn sort_authentication(error: &Error) -> Sorted {
     let beneath = beneath.and_then(|source| source.downcast_ref::<Box<Error>>());
     match beneath.map(|error| sort(error)) {
         Some(passing) if passing.retry => passing,
-        _ => Sorted::last(Failure::new(
-            Code::Auth,
-            "MongoDB refused the credentials; check user, password and authSource",
-        )),
+        refused => Sorted::last(Failure {
+            mongo_code: refused.and_then(|refused| refused.failure.mongo_code),
+            ..Failure::new(Code::Auth, sign_in_problem(error))
+        }),
+    }
+}
+
+/// What servers say of a mechanism that they do not have, or not for this user, is worded
+/// differently by each; none of it is about a mechanism where the password is wrong.
+fn sign_in_problem(error: &Error) -> &'static str {
+    let ErrorKind::Authentication { message, .. } = error.kind.as_ref() else {
+        return "MongoDB refused the credentials";
+    };
+    let message = message.to_lowercase();
+    let says = |words: &str| message.contains(words);
+    match () {
+        () if says("saslprep") => {
+            "the password has characters that SCRAM-SHA-256 does not allow; authMechanism \
+             SCRAM-SHA-1 takes them"
+        }
+        () if says("mechanism") || says("scram-sha-256 credentials") => {
+            "MongoDB does not offer this authMechanism, or not for this user; without one the \
+             store takes what MongoDB offers"
+        }
+        () if says("invalid server response") => "MongoDB's answer to the sign-in is malformed",
+        () => "MongoDB refused the credentials; check user, password and authSource",
+    }
+}
+
+/// The driver looks at a server when it connects, and before it sends what only newer ones know.
+fn incompatible(message: &str) -> Failure {
+    match message.contains("load balancing mode") {
+        true => Failure::new(
+            Code::Options,
+            "`loadBalanced` is for servers behind a load balancer that they know of, which this one \
+             is not: leave it out",
+        ),
+        false => Failure::new(
+            Code::Server,
+            "this version of MongoDB lacks what the operation needs",
+        ),
     }
 }
 
 /// Sorts an error by MongoDB's code. What the server says beside it may repeat ids and content,
 /// so only the name of the code is passed on.
 pub fn sort_code(code: i32, name: &str) -> Sorted {
-    let name = if name.is_empty() { "no name" } else { name };
+    let name = code_name(name);
     let with_code = |failure: Failure| Failure {
         mongo_code: Some(code),
         ..failure
@@ -144,7 +193,10 @@ pub fn sort_code(code: i32, name: &str) -> Sorted {
         DUPLICATE_KEY | WRITE_CONFLICT => Sorted::again(with_code(server_error(code, name))),
         UNAUTHORIZED | AUTHENTICATION_FAILED => Sorted::last(with_code(Failure::new(
             Code::Auth,
-            format!("MongoDB refused access ({name}, code {code})"),
+            format!(
+                "MongoDB refused access ({name}, code {code}): the user lacks a privilege, or the \
+                 connection names no user"
+            ),
         ))),
         MAX_TIME_EXPIRED => Sorted::last(with_code(Failure::new(
             Code::Timeout,

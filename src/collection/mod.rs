@@ -3,11 +3,14 @@
 //! Reads and writes take many sessions at once and become one command. A command that fails for
 //! a passing reason is sent again until its deadline.
 
+mod availability;
+mod cause;
 mod client;
 mod failure;
 mod fence;
 mod reply;
 mod statement;
+mod tls;
 mod write;
 
 use std::future::{Future, IntoFuture};
@@ -25,9 +28,9 @@ use crate::error::Failure;
 use crate::operation::Id;
 use crate::options::Options;
 
-pub use client::Availability;
+pub use availability::Availability;
 use failure::Sorted;
-pub use failure::{blames_a_statement, timeout, too_large, unavailable};
+pub use failure::{blames_a_statement, timeout, too_large};
 pub use fence::Trip;
 pub use reply::Written;
 pub use statement::{Dates, Update, write_difference, write_swap, write_whole};
@@ -64,9 +67,7 @@ impl Collection {
         options: &Options,
         availability: &Availability,
     ) -> Result<Arc<Self>, Failure> {
-        let (client, client_options) = client::make_client(options, availability)
-            .await
-            .map_err(|error| failure::sort(&error).failure)?;
+        let (client, client_options) = client::make_client(options, availability).await?;
         let database = client.database(&options.database);
         let write_concern = client_options.write_concern.as_ref();
         Ok(Arc::new(Collection {
@@ -178,7 +179,7 @@ impl Collection {
     pub fn out_of_time(&self) -> Failure {
         match self.availability.is_available() {
             true => failure::timeout(self.timeout),
-            false => failure::unavailable(None),
+            false => self.availability.unavailable(),
         }
     }
 
@@ -188,7 +189,7 @@ impl Collection {
         answer: impl Future<Output = mongodb::error::Result<T>>,
     ) -> Result<T, Sorted> {
         match tokio::time::timeout_at(deadline, answer).await {
-            Ok(answer) => answer.map_err(|error| failure::sort(&error)),
+            Ok(answer) => answer.map_err(|error| self.availability.sort(&error)),
             Err(_) => Err(Sorted::out_of_time(self.out_of_time())),
         }
     }

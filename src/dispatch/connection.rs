@@ -38,12 +38,8 @@ pub enum Connection {
 
 impl Connection {
     /// Has to be called on the store's threads.
-    pub fn start(
-        options: &Options,
-        availability: &Availability,
-        completions: &Arc<dyn Completions>,
-    ) -> Self {
-        let connecting = connect(options.clone(), availability.clone(), completions.clone());
+    pub fn start(options: &Options, availability: &Availability) -> Self {
+        let connecting = connect(options.clone(), availability.clone());
         Connection::Connecting(AbortOnDrop(tokio::spawn(connecting)))
     }
 
@@ -99,21 +95,14 @@ impl Connection {
 }
 
 /// Makes the client. Only a name that does not resolve can delay that: operations wait meanwhile.
-async fn connect(
-    options: Options,
-    availability: Availability,
-    completions: Arc<dyn Completions>,
-) -> Result<Arc<Collection>, Failure> {
-    let mut warned = false;
+async fn connect(options: Options, availability: Availability) -> Result<Arc<Collection>, Failure> {
     loop {
         match Collection::connect(&options, &availability).await {
-            Ok(collection) => return Ok(collection),
-            Err(failure) if failure.code == Code::Options => return Err(failure),
-            Err(failure) if !warned => completions.warning(failure),
-            Err(_) => {}
+            Err(failure) if failure.code != Code::Options => {
+                tokio::time::sleep(BACKGROUND_PAUSE).await;
+            }
+            ended => return ended,
         }
-        warned = true;
-        tokio::time::sleep(BACKGROUND_PAUSE).await;
     }
 }
 
@@ -142,7 +131,7 @@ async fn index(collection: Arc<Collection>, completions: Arc<dyn Completions>) {
 }
 
 /// A task that ends with whoever waits for it.
-pub struct AbortOnDrop<T>(JoinHandle<T>);
+pub struct AbortOnDrop<T>(pub(super) JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {

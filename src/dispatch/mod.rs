@@ -4,6 +4,7 @@
 //! queue, until there is room and they are worth a batch beside those. So the busier a store is, the
 //! less each operation costs, and none waits longer than for the answers on their way.
 
+mod absence;
 mod connection;
 mod errand;
 mod flow;

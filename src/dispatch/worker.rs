@@ -8,7 +8,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::connection::Connection;
+use super::absence;
+use super::connection::{AbortOnDrop, Connection};
 use super::errand::{Errand, Leaving, report, run_batch};
 use super::flow::{self, Flow, MOST_HELD_UP, MOST_LEFT_BEHIND, MOST_WITHOUT_SERVER, Traffic};
 use super::lanes::{Kind, Lanes};
@@ -27,6 +28,7 @@ pub struct Worker {
     completions: Arc<dyn Completions>,
     availability: Availability,
     connection: Connection,
+    telling: AbortOnDrop<()>,
     lanes: Lanes,
     /// All that has not ended, oldest first: every operation has the same time, so the oldest is
     /// the first to run out of it.
@@ -44,8 +46,11 @@ impl Worker {
     pub fn new(options: Options, inbox: Arc<Inbox>, completions: Arc<dyn Completions>) -> Self {
         let availability = Availability::default();
         let (exit, leaving) = unbounded_channel();
+        let patience = options.server_selection_timeout.min(options.timeout);
+        let telling = absence::tell(availability.clone(), patience, completions.clone());
         Worker {
-            connection: Connection::start(&options, &availability, &completions),
+            telling: AbortOnDrop(tokio::spawn(telling)),
+            connection: Connection::start(&options, &availability),
             options,
             inbox,
             completions,
@@ -253,7 +258,7 @@ impl Worker {
         };
         let failure = match self.availability.is_available() {
             true => collection::timeout(limit),
-            false => collection::unavailable(None),
+            false => self.availability.unavailable(),
         };
         self.accepted.retain(|operation| !operation.is_settled());
         let in_time = self
@@ -277,6 +282,7 @@ impl Worker {
     }
 
     async fn close(mut self, close: Option<Close>) {
+        drop(self.telling);
         self.batches.shutdown().await;
         if let Connection::Indexing { collection, .. } | Connection::Ready { collection, .. } =
             self.connection

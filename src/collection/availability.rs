@@ -1,0 +1,243 @@
+//! Whether a server is there that takes writes, how far away it is, and what is wrong with those
+//! that do not: as the driver's monitors see it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use mongodb::ServerType;
+use mongodb::error::{Error, ErrorKind};
+use mongodb::event::sdam::{SdamEvent, ServerDescription};
+use mongodb::options::{ClientOptions, ServerAddress};
+use tokio::sync::watch;
+
+use super::cause::{self, Asked};
+use super::failure::{self, Sorted};
+use crate::error::{Code, Failure};
+
+/// What the driver's monitors see of the servers. Cloned, it is the same.
+#[derive(Clone)]
+pub struct Availability {
+    seen: Arc<Mutex<Seen>>,
+    /// Since when no server takes writes; `None` while one does.
+    absent_since: Arc<watch::Sender<Option<Instant>>>,
+    asked: Arc<OnceLock<Asked>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    servers: HashMap<ServerAddress, Server>,
+    /// Why the servers are not known: the name in a `mongodb+srv://` address does not resolve.
+    unresolved: Option<String>,
+}
+
+#[derive(Default)]
+struct Server {
+    takes_writes: bool,
+    /// The way there and back, as the monitor measures it. Follows the shortest: down at once, up
+    /// slowly, since what takes longer is mostly a busy server or machine.
+    round_trip: Option<Duration>,
+    /// Whether it has ever answered as MongoDB does.
+    has_answered: bool,
+    /// What was wrong with it last.
+    problem: Option<String>,
+    /// Whether the driver has dropped it, since it does not fit.
+    is_dropped: bool,
+}
+
+impl Default for Availability {
+    fn default() -> Self {
+        Availability {
+            seen: Arc::default(),
+            absent_since: Arc::new(watch::Sender::new(Some(Instant::now()))),
+            asked: Arc::default(),
+        }
+    }
+}
+
+impl Availability {
+    pub fn is_available(&self) -> bool {
+        self.absent_since.borrow().is_none()
+    }
+
+    /// For how long no server has been there; zero while one is.
+    pub fn absence(&self) -> Duration {
+        let since = *self.absent_since.borrow();
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Resolves when no server has been there for so long.
+    pub async fn absent_for(&self, patience: Duration) {
+        let mut changes = self.absent_since.subscribe();
+        loop {
+            let left = match *changes.borrow_and_update() {
+                None => Duration::MAX,
+                Some(since) => patience.saturating_sub(since.elapsed()),
+            };
+            if left.is_zero() {
+                return;
+            }
+            // Its sender is part of this.
+            let _ = tokio::time::timeout(left, changes.changed()).await;
+        }
+    }
+
+    /// Resolves when a server is there.
+    pub async fn present(&self) {
+        let mut changes = self.absent_since.subscribe();
+        let _ = changes.wait_for(Option::is_none).await;
+    }
+
+    /// The way to the nearest server that could take a write, and back, where it was measured.
+    pub fn round_trip(&self) -> Option<Duration> {
+        let seen = self.lock();
+        let takers = seen.servers.values().filter(|server| server.takes_writes);
+        takers.filter_map(|server| server.round_trip).min()
+    }
+
+    /// For each server that does not take writes, what was wrong with it last. `None` if nothing is
+    /// known to be.
+    pub fn causes(&self) -> Option<String> {
+        let seen = self.lock();
+        // The driver drops all, where none fits.
+        let all_dropped = seen.servers.values().all(|server| server.is_dropped);
+        let listed = (seen.servers.iter()).filter(|(_, server)| server.is_dropped == all_dropped);
+        let mut causes: Vec<String> = listed
+            .filter(|(_, server)| !server.takes_writes)
+            .map(|(address, server)| {
+                let problem = server.problem.as_deref().unwrap_or("no answer yet");
+                format!("{}: {problem}", self.name(address))
+            })
+            .chain(seen.unresolved.clone())
+            .collect();
+        causes.sort();
+        (!causes.is_empty()).then(|| causes.join("; "))
+    }
+
+    /// What an operation fails with that found no server.
+    pub fn unavailable(&self) -> Failure {
+        failure::unavailable(self.causes())
+    }
+
+    /// Sorts an error. Who is told that MongoDB is away is told why.
+    pub fn sort(&self, error: &Error) -> Sorted {
+        let mut sorted = failure::sort(error);
+        if sorted.failure.code == Code::Unavailable {
+            sorted.failure.cause = match (self.is_available(), self.asked.get()) {
+                // The monitors see nothing wrong: then it is this connection.
+                (true, Some(asked)) => Some(cause::of_error(error, asked, true)),
+                _ => self.causes(),
+            };
+        }
+        sorted
+    }
+
+    /// A server that the connection does not name, but another server does.
+    fn name(&self, address: &ServerAddress) -> String {
+        match self.asked.get() {
+            Some(asked) if !asked.seeds.contains(address) => {
+                format!("{address} (so named by the other servers)")
+            }
+            _ => address.to_string(),
+        }
+    }
+
+    /// What is asked for is known as soon as the address is resolved.
+    pub fn resolved(&self, options: &ClientOptions) {
+        let _ = self.asked.set(Asked::of(options));
+        self.lock().unresolved = None;
+    }
+
+    pub fn unresolved(&self, cause: String) {
+        self.lock().unresolved = Some(cause);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what a monitor tells. The events come one after the other.
+    pub fn watch(&self, event: SdamEvent) {
+        let Some(asked) = self.asked.get() else {
+            return;
+        };
+        let mut seen = self.lock();
+        match event {
+            SdamEvent::ServerOpening(event) => {
+                seen.server(&event.address).is_dropped = false;
+            }
+            SdamEvent::ServerDescriptionChanged(event) => {
+                seen.server(&event.address)
+                    .describe(&event.new_description, asked);
+            }
+            SdamEvent::ServerClosed(event) => {
+                let server = seen.server(&event.address);
+                server.is_dropped = true;
+                server.takes_writes = false;
+                server.round_trip = None;
+            }
+            SdamEvent::ServerHeartbeatSucceeded(event) => {
+                let server = seen.server(&event.server_address);
+                server.has_answered = true;
+                server.problem = cause::of_answer(&event.reply, asked);
+                server.measure(event.duration);
+            }
+            SdamEvent::ServerHeartbeatFailed(event) => {
+                let server = seen.server(&event.server_address);
+                server.problem = Some(cause::of_error(&event.failure, asked, server.has_answered));
+                server.round_trip = None;
+            }
+            _ => return,
+        }
+        let takes_writes = seen.servers.values().any(|server| server.takes_writes);
+        if takes_writes {
+            seen.servers.retain(|_, server| !server.is_dropped);
+        }
+        drop(seen);
+        self.absent_since.send_if_modified(|since| {
+            let changes = since.is_none() != takes_writes;
+            if changes {
+                *since = (!takes_writes).then(Instant::now);
+            }
+            changes
+        });
+    }
+}
+
+impl Seen {
+    fn server(&mut self, address: &ServerAddress) -> &mut Server {
+        self.servers.entry(address.clone()).or_default()
+    }
+}
+
+impl Server {
+    fn describe(&mut self, description: &ServerDescription, asked: &Asked) {
+        match description.error() {
+            // It is there: it refused to sign somebody in. That is told by the operation.
+            Some(error) if matches!(*error.kind, ErrorKind::Authentication { .. }) => return,
+            Some(error) => {
+                self.problem = Some(cause::of_error(error, asked, self.has_answered));
+            }
+            None => {}
+        }
+        self.takes_writes = takes_writes(description.server_type());
+    }
+
+    fn measure(&mut self, took: Duration) {
+        let shortest = self.round_trip.unwrap_or(took);
+        self.round_trip = Some(match took.checked_sub(shortest) {
+            Some(longer) => shortest + longer / 16,
+            None => took,
+        });
+    }
+}
+
+fn takes_writes(server: ServerType) -> bool {
+    matches!(
+        server,
+        ServerType::Standalone
+            | ServerType::Mongos
+            | ServerType::RsPrimary
+            | ServerType::LoadBalancer
+    )
+}
