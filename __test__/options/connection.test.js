@@ -229,9 +229,9 @@ describe('the Node driver', () => {
 
   it('gives address and database by a Db, connected or not', async () => {
     const own = new MongoClient(uriOf(database('unused')))
-    await assertUses(open(own.db(database('Db'))), database('Db'))
+    await assertUses(open(own.db(database('ofDb'))), database('ofDb'))
     await own.connect()
-    await assertUses(open(own.db(database('Db'))), database('Db'))
+    await assertUses(open(own.db(database('ofDb'))), database('ofDb'))
     await own.close()
   })
 })

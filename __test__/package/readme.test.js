@@ -272,7 +272,8 @@ describe('README.md', () => {
     await store.set('shown', { views: 1 })
     const stored = await client.db(database).collection('sessions').findOne({ _id: 'shown' })
     const shown = JSON.parse(readme.of('"updatedAt"'))
-    assert.deepEqual(Object.keys(stored), Object.keys(shown))
+    // In which order a server keeps the new keys of an update is its own affair.
+    assert.deepEqual(Object.keys(stored).sort(), Object.keys(shown).sort())
     assert.deepEqual(stored.data, shown.data)
   })
 

@@ -35,11 +35,22 @@ function file(name, content) {
  * @param {string[]} [options.hosts] the host names and IP addresses that it is for
  * @param {[number, number]} [options.days] from when to when it holds, in days from now
  * @param {string} [options.purpose] of its extendedKeyUsage; none where not given
+ * @param {1 | 3} [options.version] of X.509; 1 has no extensions
+ * @param {'sha256' | 'sha1'} [options.digest] of its signature
  * @typedef {{ certificate: object, key: object, certificateFile: string, keyFile: string,
  *   bothFile: string }} Certificate
  * @returns {Certificate}
  */
-function issue({ name, issuer, isAuthority = false, hosts = [], days = [-1, 30], purpose }) {
+function issue({
+  name,
+  issuer,
+  isAuthority = false,
+  hosts = [],
+  days = [-1, 30],
+  purpose,
+  version = 3,
+  digest = 'sha256',
+}) {
   const pair = generateKeyPairSync('rsa', {
     modulusLength: 2048,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
@@ -57,8 +68,9 @@ function issue({ name, issuer, isAuthority = false, hosts = [], days = [-1, 30],
   const extensions = [{ name: 'basicConstraints', cA: isAuthority, critical: true }]
   if (hosts.length > 0) extensions.push({ name: 'subjectAltName', altNames: hosts.map(altName) })
   if (purpose) extensions.push({ name: 'extKeyUsage', [purpose]: true })
-  certificate.setExtensions(extensions)
-  certificate.sign(issuer?.key ?? key, forge.md.sha256.create())
+  if (version === 3) certificate.setExtensions(extensions)
+  else certificate.version = 0
+  certificate.sign(issuer?.key ?? key, forge.md[digest].create())
   const pem = forge.pki.certificateToPem(certificate)
   return {
     certificate,

@@ -63,12 +63,15 @@ const kinds = {
     program,
     can: ['failPoints', 'transactionNumbers'],
     stopSignal: 'SIGTERM',
-    arguments: ({ port, storagePath, replicaSet, keyFile }) => [
+    arguments: ({ port, storagePath, replicaSet, keyFile, tls }) => [
       ...['--port', port, '--bind_ip', '127.0.0.1', '--nounixsocket', '--dbpath', storagePath],
       ...['--wiredTigerCacheSizeGB', '0.25', '--setParameter', 'enableTestCommands=1'],
       ...(replicaSet ? ['--replSet', 'rs0'] : []),
       ...(keyFile ? ['--auth'] : []),
       ...(keyFile && replicaSet ? ['--keyFile', keyFile] : []),
+      ...(tls ? ['--tlsMode', 'requireTLS', '--tlsCertificateKeyFile', tls.bothFile] : []),
+      ...(tls ? ['--tlsCAFile', tls.authorityFile] : []),
+      ...(tls && !tls.clientFile ? ['--tlsAllowConnectionsWithoutCertificates'] : []),
     ],
   }),
   SecantusDB: (program) => ({
@@ -89,12 +92,15 @@ const kinds = {
   }),
 }
 
-function secantusArguments({ port, storagePath, replicaSet, keyFile }) {
+function secantusArguments({ port, storagePath, replicaSet, keyFile, tls }) {
   return [
     ...['--port', port, '--storage-path', storagePath, '--cache-size', '256M'],
     ...['--log-level', 'WARNING', '--sync-on-commit'],
     ...(replicaSet ? [] : ['--standalone']),
     ...(keyFile ? ['--auth'] : []),
+    ...(tls ? ['--tls-cert-file', tls.certificateFile, '--tls-key-file', tls.keyFile] : []),
+    ...(tls ? ['--tls-ca-file', tls.authorityFile] : []),
+    ...(tls?.clientFile ? ['--tls-require-client-cert'] : []),
   ]
 }
 

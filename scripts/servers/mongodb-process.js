@@ -34,11 +34,14 @@ class ThrowawayServer {
    *   lets nobody in without a password
    * @param {string} [options.storagePath] kept when the server goes; a temporary one where not given
    * @param {boolean} [options.replicaSet] a replica set of one (the default), or a standalone server
+   * @param {{ certificateFile: string, keyFile: string, bothFile: string, authorityFile: string,
+   *   clientFile?: string }} [options.tls] PEM files: it speaks nothing but TLS, with this
+   *   certificate; `clientFile` is one by which a client can sign on, which it then asks for
    * @param {string[]} [options.args] further arguments for the program
    */
-  constructor(candidate, { port = 0, auth, storagePath, replicaSet = true, args = [] } = {}) {
+  constructor(candidate, { port = 0, auth, storagePath, replicaSet = true, tls, args = [] } = {}) {
     this.#candidate = candidate
-    this.#settings = { port, storagePath, replicaSet, args }
+    this.#settings = { port, storagePath, replicaSet, tls, args }
     this.#auth = auth
   }
 
@@ -55,10 +58,22 @@ class ThrowawayServer {
   }
 
   get uri() {
-    if (!this.#auth || !this.#settings.keyFile) return `mongodb://127.0.0.1:${this.port}/`
-    const { username, password } = this.#auth
-    const credentials = `${encodeURIComponent(username)}:${encodeURIComponent(password)}`
-    return `mongodb://${credentials}@127.0.0.1:${this.port}/?authSource=admin`
+    const { keyFile, tls } = this.#settings
+    const parameters = []
+    let credentials = ''
+    if (this.#auth && keyFile) {
+      const { username, password } = this.#auth
+      credentials = `${encodeURIComponent(username)}:${encodeURIComponent(password)}@`
+      parameters.push('authSource=admin')
+    }
+    if (tls) {
+      parameters.push('tls=true', `tlsCAFile=${encodeURIComponent(tls.authorityFile)}`)
+      if (tls.clientFile) {
+        parameters.push(`tlsCertificateKeyFile=${encodeURIComponent(tls.clientFile)}`)
+      }
+    }
+    const query = parameters.length > 0 ? `?${parameters.join('&')}` : ''
+    return `mongodb://${credentials}127.0.0.1:${this.port}/${query}`
   }
 
   /** Resolves when the server answers. After `stop` or `kill`: the same port, the same data. */

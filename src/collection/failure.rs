@@ -16,6 +16,7 @@ const UNAUTHORIZED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
 const ILLEGAL_OPERATION: i32 = 20;
 const NOT_SUPPORTED: i32 = 301;
+const MECHANISM_UNAVAILABLE: i32 = 334;
 const INTERRUPTED: i32 = 11601;
 const MAX_TIME_EXPIRED: i32 = 50;
 const WRITE_CONFLICT: i32 = 112;
@@ -133,29 +134,38 @@ fn sort_authentication(error: &Error) -> Sorted {
     let beneath = beneath.and_then(|source| source.downcast_ref::<Box<Error>>());
     match beneath.map(|error| sort(error)) {
         Some(passing) if passing.retry => passing,
-        refused => Sorted::last(Failure {
-            mongo_code: refused.and_then(|refused| refused.failure.mongo_code),
-            ..Failure::new(Code::Auth, sign_in_problem(error))
-        }),
+        refused => {
+            let mongo_code = refused.and_then(|refused| refused.failure.mongo_code);
+            Sorted::last(Failure {
+                mongo_code,
+                ..Failure::new(Code::Auth, sign_in_problem(error, mongo_code))
+            })
+        }
     }
 }
 
-/// What servers say of a mechanism that they do not have, or not for this user, is worded
-/// differently by each; none of it is about a mechanism where the password is wrong.
-fn sign_in_problem(error: &Error) -> &'static str {
-    let ErrorKind::Authentication { message, .. } = error.kind.as_ref() else {
-        return "MongoDB refused the credentials";
+/// What servers say of a mechanism that they do not have, or not for this user, is worded and
+/// numbered differently by each; none of it is about a mechanism where the password is wrong.
+fn sign_in_problem(error: &Error, mongo_code: Option<i32>) -> &'static str {
+    let message = match error.kind.as_ref() {
+        ErrorKind::Authentication { message, .. } => message.to_lowercase(),
+        _ => String::new(),
     };
-    let message = message.to_lowercase();
     let says = |words: &str| message.contains(words);
     match () {
         () if says("saslprep") => {
             "the password has characters that SCRAM-SHA-256 does not allow; authMechanism \
              SCRAM-SHA-1 takes them"
         }
-        () if says("mechanism") || says("scram-sha-256 credentials") => {
-            "MongoDB does not offer this authMechanism, or not for this user; without one the \
-             store takes what MongoDB offers"
+        () if message.starts_with("mongodb-x509") => {
+            "MongoDB does not take the client certificate as that of a user (MONGODB-X509)"
+        }
+        () if mongo_code == Some(MECHANISM_UNAVAILABLE)
+            || says("mechanism")
+            || says("credentials registered") =>
+        {
+            "MongoDB does not offer the authMechanism that was tried, or not to this user: name \
+             another, SCRAM-SHA-256 or SCRAM-SHA-1"
         }
         () if says("invalid server response") => "MongoDB's answer to the sign-in is malformed",
         () => "MongoDB refused the credentials; check user, password and authSource",
