@@ -255,7 +255,7 @@ declare namespace SessionStore {
 
   /**
    * The parameters of a connection string, as options. The defaults are those of MongoDB's Rust
-   * driver, except for the four that say otherwise.
+   * driver, except for those that say otherwise.
    */
   export interface DriverOptions {
     /**
@@ -327,7 +327,8 @@ declare namespace SessionStore {
 
     /**
      * Servers that must have a write before it counts: a number from 1, `'majority'`, or the name of
-     * a write concern. Default: the server's.
+     * a write concern. With less than a majority, a failover can take back what was acknowledged.
+     * Default, of the store: `'majority'`, unless the connection says otherwise.
      */
     w?: number | string
     /** Whether a write must be in the journal before it counts. Default: the server's. */

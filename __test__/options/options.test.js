@@ -51,7 +51,7 @@ describe('options', () => {
     assert.equal(options.source.model, undefined)
     assert.deepEqual(addressOf({ connection: 'mongodb://localhost' }), {
       base: 'mongodb://localhost/',
-      parameters: { connectTimeoutMS: '5000', serverSelectionTimeoutMS: '10000' },
+      parameters: { connectTimeoutMS: '5000', serverSelectionTimeoutMS: '10000', w: 'majority' },
       db: 'test',
       serverApi: undefined,
     })
@@ -128,20 +128,22 @@ describe('options', () => {
       })
       return rest
     }
-    assert.deepEqual(given({ writeConcern: 'majority' }), { w: 'majority' })
+    const w = 'majority'
+    assert.deepEqual(given({ writeConcern: 'majority' }), { w })
     assert.deepEqual(given({ writeConcern: { w: 2, wtimeout: 5 }, w: 3 }), {
       w: '3',
       wtimeoutMS: '5',
     })
     assert.deepEqual(given({ readConcern: { level: 'majority' } }), {
       readConcernLevel: 'majority',
+      w,
     })
-    assert.deepEqual(given({ readPreference: 'nearest' }), { readPreference: 'nearest' })
+    assert.deepEqual(given({ readPreference: 'nearest' }), { readPreference: 'nearest', w })
     assert.deepEqual(
       given({
         readPreference: { mode: 'secondary', tags: [{ dc: 'é' }], maxStalenessSeconds: 90 },
       }),
-      { maxStalenessSeconds: '90', readPreference: 'secondary', readPreferenceTags: 'dc:é' },
+      { maxStalenessSeconds: '90', readPreference: 'secondary', readPreferenceTags: 'dc:é', w },
     )
   })
 
@@ -155,6 +157,7 @@ describe('options', () => {
     assert.deepEqual(Object.keys(parametersOf({ connection: strange })).sort(), [
       'connectTimeoutMS',
       'serverSelectionTimeoutMS',
+      'w',
     ])
   })
 })

@@ -84,7 +84,8 @@ const SETTINGS = /** @type {Record<string, Setting>} */ ({
   tlsCAFile: driver(text),
   tlsCertificateKeyFile: driver(text),
   tlsInsecure: driver(flag),
-  w: driver(kinds.w),
+  // A failover takes back what a majority does not have, and with it what was acknowledged.
+  w: driver(kinds.w, 'majority'),
   wtimeoutMS: driver(whole(0)),
 
   readConcern: { kind: anything, split: splitReadConcern },
