@@ -29,6 +29,7 @@ function platformManifest(platform) {
     os: [platform.os],
     cpu: [platform.arch],
     ...(LIBC[platform.system] ? { libc: [LIBC[platform.system]] } : {}),
+    type: 'commonjs',
     main: binary,
     files: [binary, 'THIRD-PARTY'],
   }

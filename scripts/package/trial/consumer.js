@@ -48,11 +48,14 @@ const WAYS = {
   },
 
   esbuild(folder, env) {
-    const [, external] = inReadme(/`(--external:[\w-]+)`/)
+    const [, external] = inReadme(/`--external:([\w-]+)`/)
     const entry = write(folder, 'to-esbuild.mjs', `${IMPORT}\n${USE}`)
     const output = path.join(folder, 'esbuilt.mjs')
-    const args = ['--bundle', '--platform=node', '--format=esm', '--log-level=warning']
-    node(folder, [programOf('esbuild'), entry, ...args, external, `--outfile=${output}`])
+    const options = { entryPoints: [entry], outfile: output, bundle: true, external: [external] }
+    const config = JSON.stringify({ ...options, platform: 'node', format: 'esm' })
+    const script = `const { warnings } = require(${JSON.stringify(tool('esbuild'))}).buildSync(${config})
+      if (warnings.length > 0) throw new Error(JSON.stringify(warnings))`
+    node(folder, [write(folder, 'esbuild.cjs', script)])
     node(folder, [output], env)
   },
 

@@ -78,6 +78,8 @@ function yarn({ folder, registry, path: programs, platform }, nodeLinker) {
     enableTelemetry: false,
     enableGlobalCache: false,
     enableImmutableInstalls: false,
+    // What was published a minute ago may be installed.
+    npmMinimalAgeGate: 0,
     globalFolder: path.join(folder, '.yarn-global'),
     ...architectures,
   }

@@ -2,13 +2,14 @@
 
 // npm run test:package: packs a release, publishes it to a registry of this machine's own, and
 // installs and uses it as others would, outside of the checkout and without Rust.
+//   npm run test:package -- linux-x64-gnu      with the packages of these platforms only
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { Problem, elapsed, fail, root, runQuietly } = require('../../command')
-const { PLATFORMS } = require('../../platforms/list')
+const { choose } = require('../../platforms/list')
 const { setUp } = require('../../setup')
 const { nameOf, readManifest } = require('../manifests')
 const { packAll } = require('../pack')
@@ -19,6 +20,7 @@ const { startRegistry } = require('./registry')
 const { installTools, programOf } = require('./tools')
 
 const { name } = readManifest()
+const platforms = choose(process.argv.slice(2))
 let failures = 0
 
 async function main() {
@@ -57,7 +59,7 @@ async function step(words, work) {
 
 async function publishRelease(folder, registry) {
   console.log('▶ A release')
-  const tarballs = packAll(PLATFORMS)
+  const tarballs = packAll(platforms)
   const userconfig = path.join(folder, 'npmrc')
   fs.writeFileSync(userconfig, registry.npmrc)
   for (const tarball of tarballs) {
@@ -84,7 +86,7 @@ async function installByPlatform(folder, registry) {
   console.log('▶ Installed, by platform')
   const { path: programs } = withoutRust(folder)
   for (const [manager, install] of Object.entries(MANAGERS)) {
-    for (const platform of PLATFORMS) {
+    for (const platform of platforms) {
       const words = `${manager} downloads ${nameOf(platform)}, and no other`
       await step(words, () => {
         const before = registry.downloads().length
