@@ -7,6 +7,8 @@ const path = require('node:path')
 const { SessionStoreError } = require('./errors')
 
 const NAME = 'koa-session-mongo-native'
+/** Needs Rust, and the sources that come with the published package. */
+const BUILD = `npx ${NAME} build`
 
 /**
  * @returns {typeof import('../native')}
@@ -108,13 +110,13 @@ function advice(reasons) {
     .filter((name) => name.startsWith(`${NAME}-`))
     .map((name) => name.slice(NAME.length + 1))
   if (/GLIBC/.test(reasons)) {
-    return `The C library of this system is too old for it: build ${NAME} from its source here.`
+    return `The C library of this system is too old for it: build ${NAME} from its source here (${BUILD}).`
   }
   const there = platforms.length > 0 ? ` There are addons for ${platforms.join(', ')}.` : ''
   return (
     'Remove node_modules and install again on this very system, with optional dependencies ' +
     '(npm install --include=optional); what another system or architecture has installed, or a ' +
-    `bundler has left out, does not do.${there} Elsewhere build ${NAME} from its source.`
+    `bundler has left out, does not do.${there} Elsewhere build ${NAME} from its source (${BUILD}).`
   )
 }
 

@@ -1,7 +1,8 @@
 'use strict'
 
-// Captured here, so that faked timers of a test suite do not end the process early.
-const { setInterval, clearInterval } = globalThis
+// Node's own, and captured here: a test suite may have a browser's in their place (jsdom), or fake them
+// later, which would end the process early.
+const { setInterval, clearInterval } = require('node:timers')
 
 /** @typedef {import('./operation').Operation} Operation */
 

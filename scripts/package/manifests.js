@@ -35,15 +35,18 @@ function platformManifest(platform) {
   }
 }
 
-/** What only the repository needs is left out; what only a release can have comes in. */
-function mainManifest() {
+/**
+ * What only the repository needs is left out; what only a release can have comes in.
+ * @param {import('../platforms/list').Platform[]} [platforms] those that have a package
+ */
+function mainManifest(platforms = PLATFORMS) {
   const { scripts, devDependencies, overrides, napi, ...main } = readManifest()
   return {
     ...main,
     ...origin(),
     files: [...main.files.filter((name) => name !== '*.node'), 'source'],
     optionalDependencies: Object.fromEntries(
-      PLATFORMS.map((platform) => [nameOf(platform), main.version]),
+      platforms.map((platform) => [nameOf(platform), main.version]),
     ),
   }
 }

@@ -23,7 +23,7 @@ const SOURCE = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src']
  */
 function packAll(platforms) {
   fs.rmSync(RELEASE, { recursive: true, force: true })
-  return [...platforms.map(packPlatform), packMain()]
+  return [...platforms.map(packPlatform), packMain(platforms)]
 }
 
 function packPlatform(platform) {
@@ -38,8 +38,8 @@ function packPlatform(platform) {
   return pack(nameOf(platform), folder, platformManifest(platform))
 }
 
-function packMain() {
-  const manifest = mainManifest()
+function packMain(platforms) {
+  const manifest = mainManifest(platforms)
   const folder = path.join(RELEASE, 'packages', 'main')
   const listed = [
     ...manifest.files.filter((name) => name !== 'source'),
