@@ -285,7 +285,11 @@ declare namespace SessionStore {
      * the store never has more than some commands on their way.
      */
     maxConnecting?: number
-    /** Milliseconds after which an idle connection is closed; `0` is never. Default: `0`. */
+    /**
+     * Milliseconds after which an idle connection is closed; `0` is never. Default, of the store:
+     * 120000, since networks drop what is idle for longer without a word (Azure after four minutes),
+     * and an operation would wait for it in vain.
+     */
     maxIdleTimeMS?: number
 
     /** Shown in the server's log. Up to 128 bytes. Default: none. */

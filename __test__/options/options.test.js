@@ -51,7 +51,12 @@ describe('options', () => {
     assert.equal(options.source.model, undefined)
     assert.deepEqual(addressOf({ connection: 'mongodb://localhost' }), {
       base: 'mongodb://localhost/',
-      parameters: { connectTimeoutMS: '5000', serverSelectionTimeoutMS: '10000', w: 'majority' },
+      parameters: {
+        connectTimeoutMS: '5000',
+        maxIdleTimeMS: '120000',
+        serverSelectionTimeoutMS: '10000',
+        w: 'majority',
+      },
       db: 'test',
       serverApi: undefined,
     })
@@ -113,6 +118,7 @@ describe('options', () => {
       appName: 'a&b',
       connectTimeoutMS: '5000',
       journal: 'true',
+      maxIdleTimeMS: '120000',
       serverSelectionTimeoutMS: '7',
       tls: 'true',
       w: 'majority',
@@ -122,10 +128,8 @@ describe('options', () => {
 
   it('take a write concern, a read concern and a read preference in each usual form', () => {
     const given = (options) => {
-      const { connectTimeoutMS, serverSelectionTimeoutMS, ...rest } = parametersOf({
-        connection: 'mongodb://localhost',
-        ...options,
-      })
+      const parameters = parametersOf({ connection: 'mongodb://localhost', ...options })
+      const { connectTimeoutMS, maxIdleTimeMS, serverSelectionTimeoutMS, ...rest } = parameters
       return rest
     }
     const w = 'majority'
@@ -156,6 +160,7 @@ describe('options', () => {
     const strange = 'mongodb://localhost/?timeoutMS=5&socketTimeoutMS=3&waitQueueTimeoutMS=3'
     assert.deepEqual(Object.keys(parametersOf({ connection: strange })).sort(), [
       'connectTimeoutMS',
+      'maxIdleTimeMS',
       'serverSelectionTimeoutMS',
       'w',
     ])
@@ -232,6 +237,7 @@ describe('a MongoClient', () => {
         authSource: 'app',
         connectTimeoutMS: '5000',
         journal: 'true',
+        maxIdleTimeMS: '120000',
         replicaSet: 'rs',
         serverSelectionTimeoutMS: '10000',
         tls: 'true',

@@ -39,6 +39,10 @@ class Database {
     return store
   }
 
+  command(command) {
+    return this.#client.db(this.name).command(command)
+  }
+
   collection(name = 'sessions') {
     return this.#client.db(this.name).collection(name)
   }

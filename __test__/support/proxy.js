@@ -92,10 +92,16 @@ class TcpProxy {
     return this.inject(faults.silence, { commands: null, times: Infinity })
   }
 
+  /** Whether an exchange is on one of the connections that there are now. */
+  known() {
+    const known = new Set(this.#sockets)
+    return (exchange) => exchange.isOf(known)
+  }
+
   /** The same for connections that are opened from now on. */
   muteNew() {
-    const known = new Set(this.#sockets)
-    const fault = (exchange) => (exchange.isOf(known) ? faults.none : faults.silence)(exchange)
+    const isKnown = this.known()
+    const fault = (exchange) => (isKnown(exchange) ? faults.none : faults.silence)(exchange)
     return this.inject(fault, { commands: null, times: Infinity })
   }
 

@@ -62,7 +62,7 @@ const SETTINGS = /** @type {Record<string, Setting>} */ ({
   localThresholdMS: driver(whole(0)),
   maxAdaptiveRetries: driver(whole(0)),
   maxConnecting: driver(whole(1)),
-  maxIdleTimeMS: driver(whole(0)),
+  maxIdleTimeMS: driver(whole(0), 120_000),
   maxPoolSize: driver(whole(1)),
   maxStalenessSeconds: driver(whole(-1)),
   minPoolSize: driver(whole(0)),

@@ -8,6 +8,7 @@ mod cause;
 mod client;
 mod failure;
 mod fence;
+mod index;
 mod reply;
 mod statement;
 mod tls;
@@ -19,9 +20,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::time::Duration;
 
-use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::{CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria};
 use mongodb::{Client, ClientSession};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::error::Failure;
@@ -59,6 +61,9 @@ pub struct Collection {
     retryable_writes: AtomicBool,
     transaction_number: AtomicI64,
     sessions: Mutex<Vec<ClientSession>>,
+    /// Told when sessions were made: a collection that was dropped is then there again, without the
+    /// index.
+    made: Notify,
 }
 
 impl Collection {
@@ -79,6 +84,7 @@ impl Collection {
             retryable_writes: AtomicBool::new(client_options.retry_writes != Some(false)),
             transaction_number: AtomicI64::new(0),
             sessions: Mutex::default(),
+            made: Notify::new(),
             database,
             client,
         }))
@@ -135,36 +141,15 @@ impl Collection {
         }
     }
 
-    /// Makes sure that MongoDB removes expired sessions.
-    pub async fn ensure_index(&self) -> Result<(), Failure> {
-        let index =
-            doc! { "key": { "expiresAt": 1 }, "name": "expiresAt_1", "expireAfterSeconds": 0 };
-        let command = doc! { "createIndexes": self.records.name(), "indexes": [index] };
-        self.run(command).await?;
-        Ok(())
-    }
-
-    /// The name of an index that removes sessions by `updatedAt`, as the stores on Mongoose
-    /// make it.
-    pub async fn find_ttl_on_updated_at(&self) -> Result<Option<String>, Failure> {
-        // A collection has at most 64 indexes, which come as one batch.
-        let command = doc! { "listIndexes": self.records.name(), "cursor": {} };
-        let reply = self.run(command).await?;
-        let cursor = reply.get_document("cursor");
-        let indexes = cursor.and_then(|cursor| cursor.get_array("firstBatch"));
-        let indexes = indexes.into_iter().flatten().filter_map(Bson::as_document);
-        let found = indexes.into_iter().find(|index| {
-            let keys = index.get_document("key");
-            let on_updated_at = keys.is_ok_and(|keys| keys.contains_key("updatedAt"));
-            on_updated_at && index.contains_key("expireAfterSeconds")
-        });
-        Ok(found.map(|index| index.get_str("name").unwrap_or_default().into()))
-    }
-
     async fn run(&self, command: Document) -> Result<Document, Failure> {
         let reply = self.database.run_command(command).into_future();
         let reply = self.in_time(Instant::now() + BACKGROUND_LIMIT, reply).await;
         reply.map_err(|sorted| sorted.failure)
+    }
+
+    /// Resolves when sessions were made since this was last called.
+    pub async fn sessions_made(&self) {
+        self.made.notified().await;
     }
 
     /// Disconnects. Nothing may be under way. The driver waits for connections that it is still

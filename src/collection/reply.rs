@@ -58,6 +58,10 @@ impl Reply {
         })
     }
 
+    pub fn made_some(&self) -> bool {
+        !self.created.is_empty()
+    }
+
     /// What became of each of so many statements.
     pub fn written(self, count: usize) -> Vec<Written> {
         let all_matched = self.matched + self.failed.len() == count;

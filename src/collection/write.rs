@@ -52,6 +52,9 @@ impl Collection {
             [only] => self.send_alone(command, only, trip).await?,
             sent => self.send(command, sent, trip).await?,
         };
+        if reply.made_some() {
+            self.made.notify_one();
+        }
         let mut written = reply.written(sent.len());
         written.resize(statements.len(), Written::Alone);
         Ok(written)

@@ -1,8 +1,11 @@
-//! What a store does before its first operation: makes the client, then the index.
+//! What a store does before its first operation: makes the client, then the index, which it then
+//! keeps an eye on.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::Completions;
@@ -12,6 +15,11 @@ use crate::options::Options;
 
 /// The pause between attempts to resolve the address or to make the index.
 const BACKGROUND_PAUSE: Duration = Duration::from_millis(100);
+
+/// The least time between two looks at the index, and between two where something is wrong with it:
+/// that is not mended soon, and trying it may fill the server's log.
+const INDEX_PAUSE: Duration = Duration::from_secs(10);
+const TROUBLED_PAUSE: Duration = Duration::from_secs(60);
 
 /// How long operations wait for the index of a server that is there. Making it takes long only
 /// where many sessions are stored already; then it goes on beside them.
@@ -24,12 +32,13 @@ pub enum Connection {
     Indexing {
         collection: Arc<Collection>,
         task: AbortOnDrop<()>,
+        /// Resolves when the index is there, or cannot be made.
+        made: oneshot::Receiver<()>,
         /// How long the server has been there meanwhile.
         waited: Duration,
     },
     Ready {
         collection: Arc<Collection>,
-        /// Goes on where the patience was not enough.
         _indexing: AbortOnDrop<()>,
     },
     /// The driver cannot do what the options ask for.
@@ -48,24 +57,38 @@ impl Connection {
         match self {
             Connection::Connecting(task) => {
                 *self = match (&mut task.0).await {
-                    Ok(Ok(collection)) => Connection::Indexing {
-                        task: AbortOnDrop(tokio::spawn(index(
-                            collection.clone(),
-                            completions.clone(),
-                        ))),
-                        collection,
-                        waited: Duration::ZERO,
-                    },
+                    Ok(Ok(collection)) => Connection::with_index(collection, completions),
                     Ok(Err(failure)) => Connection::Impossible(failure),
                     Err(_) => Connection::Impossible(Failure::internal()),
                 };
             }
-            Connection::Indexing { task, .. } => {
+            Connection::Indexing { made, .. } => {
                 // However it ended, operations show what the matter is.
-                let _ = (&mut task.0).await;
+                let _ = made.await;
                 self.make_ready();
             }
             Connection::Ready { .. } | Connection::Impossible(_) => std::future::pending().await,
+        }
+    }
+
+    fn with_index(collection: Arc<Collection>, completions: &Arc<dyn Completions>) -> Self {
+        let (sender, made) = oneshot::channel();
+        let indexing = index(collection.clone(), completions.clone(), sender);
+        Connection::Indexing {
+            task: AbortOnDrop(tokio::spawn(indexing)),
+            collection,
+            made,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// Ends what goes on in the background; disconnecting would wait for it.
+    pub fn end(self) -> Option<Arc<Collection>> {
+        match self {
+            Connection::Indexing { collection, .. } | Connection::Ready { collection, .. } => {
+                Some(collection)
+            }
+            Connection::Connecting(_) | Connection::Impossible(_) => None,
         }
     }
 
@@ -106,27 +129,38 @@ async fn connect(options: Options, availability: Availability) -> Result<Arc<Col
     }
 }
 
-/// Makes the TTL index as soon as MongoDB is there.
-async fn index(collection: Arc<Collection>, completions: Arc<dyn Completions>) {
-    while let Err(failure) = collection.ensure_index().await {
-        if !matches!(failure.code, Code::Unavailable | Code::Timeout) {
-            let message = format!(
-                "expired sessions stay stored, as their index could not be made: {}",
-                failure.message
-            );
-            return completions.warning(Failure { message, ..failure });
+/// Makes the index as soon as MongoDB is there, and tells `made`. Never returns: it looks again after
+/// sessions were made, since somebody may have dropped the collection, or the index.
+async fn index(
+    collection: Arc<Collection>,
+    completions: Arc<dyn Completions>,
+    made: oneshot::Sender<()>,
+) {
+    let mut made = Some(made);
+    let mut told = HashSet::new();
+    loop {
+        let warnings = match collection.ensure_index().await {
+            Err(failure) if matches!(failure.code, Code::Unavailable | Code::Timeout) => {
+                tokio::time::sleep(BACKGROUND_PAUSE).await;
+                continue;
+            }
+            Err(failure) => vec![failure],
+            Ok(warnings) => warnings,
+        };
+        let pause = match warnings.is_empty() {
+            true => INDEX_PAUSE,
+            false => TROUBLED_PAUSE,
+        };
+        for warning in warnings {
+            if told.insert(warning.message.clone()) {
+                completions.warning(warning);
+            }
         }
-        tokio::time::sleep(BACKGROUND_PAUSE).await;
-    }
-    if let Ok(Some(name)) = collection.find_ttl_on_updated_at().await {
-        completions.warning(Failure::new(
-            Code::Options,
-            format!(
-                "the collection has an index ({name}) by which MongoDB removes sessions some time \
-                 after `updatedAt`, as stores on Mongoose make it: sessions with a longer life end \
-                 early until it is dropped"
-            ),
-        ));
+        if let Some(made) = made.take() {
+            let _ = made.send(());
+        }
+        tokio::time::sleep(pause).await;
+        collection.sessions_made().await;
     }
 }
 

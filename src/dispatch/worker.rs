@@ -284,9 +284,7 @@ impl Worker {
     async fn close(mut self, close: Option<Close>) {
         drop(self.telling);
         self.batches.shutdown().await;
-        if let Connection::Indexing { collection, .. } | Connection::Ready { collection, .. } =
-            self.connection
-        {
+        if let Some(collection) = self.connection.end() {
             collection.close().await;
         }
         if let Some(Close::WhenDone(token)) = close {
