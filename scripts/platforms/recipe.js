@@ -39,7 +39,10 @@ async function recipeFor(platform, log) {
 function atHome(platform) {
   const rust = { version: runQuietly('rustc', ['-vV']).stdout, rustc: undefined, source: undefined }
   const args = ['build', '--target', platform.triple]
-  return complete(platform, rust, { args, env: {}, versions: [], target: platform.triple })
+  // Not every Windows has Microsoft's C library; zig's is in the binary, too.
+  const rustflags = platform.os === 'win32' ? ['-C', 'target-feature=+crt-static'] : []
+  const how = { args, env: {}, versions: [], target: platform.triple }
+  return complete({ ...platform, rustflags }, rust, how)
 }
 
 /** With zig's. */

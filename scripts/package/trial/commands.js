@@ -27,15 +27,16 @@ function withoutRust(folder) {
  * @param {string} program
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} [env] in addition to what every program needs
+ * @param {number} [minutes] that it may take
  * @returns {string} what it printed; it throws, with that, if the program fails
  */
-function command(cwd, program, args, env = {}) {
+function command(cwd, program, args, env = {}, minutes = 5) {
   // Not npm's own variables, by which the npm that runs this would tell the other what to do.
   const own = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS$)/i.test(name))
   const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
     cwd,
     encoding: 'utf8',
-    timeout: 300_000,
+    timeout: minutes * 60_000,
     maxBuffer: Number.POSITIVE_INFINITY,
     env: { ...Object.fromEntries(own), CI: 'true', NO_COLOR: '1', ...env },
   })

@@ -3,6 +3,8 @@
 // npm run test:package: packs a release, publishes it to a registry of this machine's own, and
 // installs and uses it as others would, outside of the checkout and without Rust.
 //   npm run test:package -- linux-x64-gnu      with the packages of these platforms only
+//   npm run test:package -- source             also compiles it as somebody would on another platform
+//                                              (some minutes; with CI=true always)
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -20,7 +22,9 @@ const { startRegistry } = require('./registry')
 const { installTools, programOf } = require('./tools')
 
 const { name } = readManifest()
-const platforms = choose(process.argv.slice(2))
+const words = process.argv.slice(2)
+const platforms = choose(words.filter((word) => word !== 'source'))
+const compiles = words.includes('source') || process.env.CI === 'true'
 let failures = 0
 
 async function main() {
@@ -128,7 +132,28 @@ async function useIt(folder, registry, env) {
   for (const [way, use] of Object.entries(WAYS)) {
     await step(`npm: ${way}`, () => use(places.get('npm'), here))
   }
+  if (compiles) await compileIt(places.get('npm'), env)
 }
+
+/** On a platform without a binary; Rust is needed now. */
+async function compileIt(place, env) {
+  await step(`npx ${name} build compiles it`, () => {
+    const found = () => node(place, ['-p', `${USE_ADDON}; ${WHICH_ADDON}`], env).trim()
+    for (const platform of platforms) {
+      fs.rmSync(path.join(place, 'node_modules', nameOf(platform)), {
+        recursive: true,
+        force: true,
+      })
+    }
+    assert.throws(found, /ERR_BINARY/)
+    command(place, 'npx', ['--no', name, 'build'], {}, 60)
+    assert.equal(path.dirname(found()), path.join(place, 'node_modules', name))
+    WAYS.require(place, env)
+  })
+}
+
+const USE_ADDON = `new (require('${name}'))({ connection: process.env.MONGODB_URI }).close()`
+const WHICH_ADDON = "Object.keys(require.cache).find((file) => file.endsWith('.node'))"
 
 /** What npm pack makes of the repository itself: for this machine, complete, or nothing. */
 async function packTheRepository(folder, env) {
