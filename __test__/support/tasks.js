@@ -12,8 +12,10 @@ class TaskProcess {
   /** @type {Map<number, { resolve: Function, reject: Function }>} */
   #waiting = new Map()
 
-  constructor() {
-    this.#child = fork(path.join(__dirname, 'task-process.js'), [], { serialization: 'advanced' })
+  /** @param {import('node:child_process').ForkOptions} [options] */
+  constructor(options) {
+    const script = path.join(__dirname, 'task-process.js')
+    this.#child = fork(script, [], { serialization: 'advanced', ...options })
     this.#child.on('message', ({ number, result, error }) => {
       const { resolve, reject } = this.#waiting.get(number)
       this.#waiting.delete(number)

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use mongodb::ServerType;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::event::sdam::{SdamEvent, ServerDescription};
-use mongodb::options::{ClientOptions, ServerAddress};
-use tokio::sync::watch;
+use mongodb::options::{ClientOptions, ConnectionString, HostInfo, ServerAddress};
+use tokio::sync::{Notify, watch};
 
 use super::cause::{self, Asked};
 use super::failure::{self, Sorted};
@@ -22,6 +22,8 @@ pub struct Availability {
     /// Since when no server takes writes; `None` while one does.
     absent_since: Arc<watch::Sender<Option<Instant>>>,
     asked: Arc<OnceLock<Asked>>,
+    /// The driver watches the servers no more.
+    ended: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -51,6 +53,7 @@ impl Default for Availability {
             seen: Arc::default(),
             absent_since: Arc::new(watch::Sender::new(Some(Instant::now()))),
             asked: Arc::default(),
+            ended: Arc::default(),
         }
     }
 }
@@ -86,6 +89,11 @@ impl Availability {
     pub async fn present(&self) {
         let mut changes = self.absent_since.subscribe();
         let _ = changes.wait_for(Option::is_none).await;
+    }
+
+    /// Resolves when the driver has closed the connections to all servers.
+    pub async fn ended(&self) {
+        self.ended.notified().await;
     }
 
     /// The way to the nearest server that could take a write, and back, where it was measured.
@@ -148,6 +156,14 @@ impl Availability {
         self.lock().unresolved = None;
     }
 
+    /// The servers are to be found by the DNS.
+    pub fn resolving(&self, connection_string: &ConnectionString) {
+        if let HostInfo::DnsRecord(host) = &connection_string.host_info {
+            let unresolved = &mut self.lock().unresolved;
+            unresolved.get_or_insert_with(|| format!("{host}: no answer of the DNS yet"));
+        }
+    }
+
     pub fn unresolved(&self, cause: String) {
         self.lock().unresolved = Some(cause);
     }
@@ -187,6 +203,7 @@ impl Availability {
                 server.problem = Some(cause::of_error(&event.failure, asked, server.has_answered));
                 server.round_trip = None;
             }
+            SdamEvent::TopologyClosed(_) => return self.ended.notify_one(),
             _ => return,
         }
         let takes_writes = seen.servers.values().any(|server| server.takes_writes);

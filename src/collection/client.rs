@@ -21,6 +21,7 @@ pub async fn make_client(
     availability: &Availability,
 ) -> Result<(Client, ClientOptions), Failure> {
     let connection_string = options.connection_string.clone();
+    availability.resolving(&connection_string);
     let mut client_options = match ClientOptions::parse(connection_string).await {
         Ok(client_options) => client_options,
         Err(error) => {

@@ -152,12 +152,16 @@ impl Collection {
         self.made.notified().await;
     }
 
-    /// Disconnects. Nothing may be under way. The driver waits for connections that it is still
-    /// opening, and so for servers that never answer; those end by themselves.
+    /// Disconnects. Nothing may be under way. The driver goes on waiting for what ends by itself: for
+    /// connections that it is still opening to servers that never answer, and for its next look at SRV
+    /// records.
     pub async fn close(&self) {
         self.take_sessions();
         let shutdown = self.client.clone().shutdown().immediate(true);
-        let _ = tokio::time::timeout(CLOSE_PATIENCE, shutdown.into_future()).await;
+        tokio::select! {
+            _ = tokio::time::timeout(CLOSE_PATIENCE, shutdown.into_future()) => {}
+            () = self.availability.ended() => {}
+        }
     }
 
     /// What an operation fails with that got no answer in its time.
