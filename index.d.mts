@@ -1,4 +1,5 @@
 export type {
+  BsonLike,
   DbLike,
   DriverOptions,
   MongoClientLike,

@@ -213,6 +213,14 @@ declare namespace SessionStore {
     name?: string
     /** The database. Default: the connection's own, or `'test'` if it names none. */
     db?: string
+    /**
+     * The `bson` module, version 4 to 7, whose classes the values of a session come back as; what hands
+     * them on, such as `mongoose.mongo`, will do. Default: that of the Mongoose or the driver given
+     * as `connection`; with a connection string, the one that this package brings. Where the
+     * application was made into a single file with its driver, only the class of ids can be told
+     * from a `MongoClient` or `Db`.
+     */
+    bson?: BsonLike
   }
 
   /**
@@ -232,6 +240,22 @@ declare namespace SessionStore {
     | DbLike
 
   type Callable = (...args: never[]) => unknown
+
+  type Class = abstract new (...args: never[]) => unknown
+
+  /** The `bson` module, or what hands on its classes. */
+  export interface BsonLike {
+    Binary: Class
+    BSONRegExp: Class
+    Code: Class
+    DBRef: Class
+    Decimal128: Class
+    Long: Class
+    MaxKey: Class
+    MinKey: Class
+    ObjectId: Class
+    Timestamp: Class
+  }
 
   /** The `mongoose` module or a Mongoose `Connection`, of any version from 6 to 9. */
   export type MongooseLike =

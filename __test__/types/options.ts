@@ -1,5 +1,7 @@
 // The kinds of `connection`, with the types of the real packages, and the options.
 
+import * as bson from 'bson'
+import * as bson4 from 'bson-4'
 import SessionStore from 'koa-session-mongo-native'
 import { MongoClient } from 'mongodb'
 import mongoose, * as namespace from 'mongoose'
@@ -16,6 +18,11 @@ new SessionStore({ connection: { Mongo: mongoose, Schema: mongoose.Schema } })
 new SessionStore({ connection: { Mongo: mongoose.connection, Schema: mongoose.Schema } })
 new SessionStore({ connection: client })
 new SessionStore({ connection: client.db('app') })
+
+new SessionStore({ connection, bson })
+new SessionStore({ connection, bson: bson4 })
+new SessionStore({ connection, bson: bson.BSON })
+new SessionStore({ connection, bson: mongoose.mongo })
 
 new SessionStore({
   connection,
@@ -42,6 +49,10 @@ new SessionStore({ connection: client.connect() })
 new SessionStore({ connection: client.db().collection('sessions') })
 // @ts-expect-error: a typing error
 new SessionStore({ connection, colection: 'sessions' })
+// @ts-expect-error: the module, not its name
+new SessionStore({ connection, bson: 'bson' })
+// @ts-expect-error: the module, not one of its classes
+new SessionStore({ connection, bson: bson.ObjectId })
 // @ts-expect-error: expires is a number
 new SessionStore({ connection, expires: '1d' })
 // @ts-expect-error: a name that only connection strings have

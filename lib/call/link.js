@@ -5,7 +5,7 @@ const { SessionStoreError } = require('../errors')
 const { Close, Destroy, Read, Write, toError } = require('./operation')
 const { Operations } = require('./operations')
 const { Reads } = require('./reads')
-const { encode } = require('../values/values')
+const { decoder, encode } = require('../values/values')
 
 const { Sessions } = loadBinary()
 
@@ -25,6 +25,7 @@ class Link {
   /** @type {(failure: SessionStoreError) => void} */
   #warn
   #reads = new Reads()
+  #decode
   #operations = new Operations()
   /** @type {InstanceType<typeof Sessions> | undefined} */
   #sessions
@@ -41,6 +42,7 @@ class Link {
   constructor(options, warn) {
     this.#options = options
     this.#warn = warn
+    this.#decode = decoder(options.bson)
     const address = options.source.address()
     if (address) {
       this.#open(address)
@@ -54,7 +56,7 @@ class Link {
    * @param {object | undefined} ctx of the request
    */
   get(id, ctx) {
-    return this.#send(new Read(id, this.#reads.of(ctx, id)))
+    return this.#send(new Read(id, this.#reads.of(ctx, id), this.#decode))
   }
 
   /**

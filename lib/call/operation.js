@@ -1,7 +1,6 @@
 'use strict'
 
 const { SessionStoreError } = require('../errors')
-const { decode } = require('../values/values')
 
 /** @typedef {import('../values/values').Content} Content */
 /** @typedef {import('../../native').Sessions} Sessions */
@@ -9,7 +8,7 @@ const { decode } = require('../values/values')
 /**
  * What Rust reports of an operation: the place of its meaning in MEANINGS, a session as JSON text or
  * BSON bytes, or a failure.
- * @typedef {number | string | Uint8Array | Failure} Outcome
+ * @typedef {number | string | Buffer | Failure} Outcome
  * @typedef {{ code: string, message: string, mongoCode?: number, cause?: unknown }} Failure
  *   `cause` is text where it comes from Rust
  */
@@ -68,11 +67,13 @@ class Read extends Operation {
   /**
    * @param {string} id
    * @param {import('./reads').Knowledge} knowledge
+   * @param {(content: Content) => object} decode
    */
-  constructor(id, knowledge) {
+  constructor(id, knowledge, decode) {
     super()
     this.id = id
     this.knowledge = knowledge
+    this.decode = decode
     this.call = knowledge.call()
   }
 
@@ -92,7 +93,7 @@ class Read extends Operation {
       return
     }
     try {
-      const data = decode(content)
+      const data = this.decode(content)
       this.knowledge.learn(this.call, { content, readNumber, expiresAt })
       this.resolve(data)
     } catch (error) {
@@ -110,7 +111,7 @@ class Write extends Operation {
    * @param {import('./reads').Knowledge} knowledge
    * @param {object} session
    * @param {unknown} session.data
-   * @param {Uint8Array} session.content `data`, encoded
+   * @param {Buffer} session.content `data`, encoded
    * @param {number} session.lifetime in milliseconds
    * @param {(event: string) => void} announce
    */
@@ -221,7 +222,7 @@ class Close extends Operation {
  * @returns {outcome is Failure}
  */
 function isFailure(outcome) {
-  return typeof outcome === 'object' && !(outcome instanceof Uint8Array)
+  return typeof outcome === 'object' && !ArrayBuffer.isView(outcome)
 }
 
 /**

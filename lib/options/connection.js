@@ -2,6 +2,7 @@
 
 const { optionsError } = require('../errors')
 const { readClient } = require('./client')
+const { bsonOfDriver } = require('./driver-bson')
 const { parseUri } = require('./uri')
 
 /** @typedef {import('./client').Found} Found */
@@ -11,6 +12,7 @@ const { parseUri } = require('./uri')
  * @template Address
  * @typedef {object} Source
  * @property {any} model the Mongoose model over the collection, where the connection is Mongoose's
+ * @property {() => any} bson what exports the classes of the connection's own `bson`, if it has one
  * @property {() => Address | undefined} address undefined while Mongoose was not told it yet
  * @property {(callback: (error: unknown, address?: Address) => void) => void} whenKnown
  *   calls back once, at once if the address is known already; keeps no process alive
@@ -30,7 +32,7 @@ const ACCEPTED =
 function readConnection(connection, { name, collection, db }) {
   if (typeof connection === 'string') {
     const { base, settings, db: inString } = parseUri(connection)
-    return known({ base, settings, db: db ?? inString ?? 'test' })
+    return known({ base, settings, db: db ?? inString ?? 'test' }, undefined)
   }
   const mongoose = mongooseOf(connection)
   if (mongoose !== undefined) {
@@ -38,10 +40,11 @@ function readConnection(connection, { name, collection, db }) {
   }
   if (isDb(connection)) {
     const { databaseName, writeConcern } = connection
-    return known(readClient(clientOf(connection), { db: db ?? databaseName, writeConcern }))
+    const client = clientOf(connection)
+    return known(readClient(client, { db: db ?? databaseName, writeConcern }), client)
   }
   if (isClient(connection)) {
-    return known(readClient(connection, { db }))
+    return known(readClient(connection, { db }), connection)
   }
   if (typeof connection?.then === 'function') {
     throw optionsError(`\`connection\` is a promise: wait for it first. It must be ${ACCEPTED}`)
@@ -50,10 +53,15 @@ function readConnection(connection, { name, collection, db }) {
   throw optionsError(`\`connection\`${missing} must be ${ACCEPTED}`)
 }
 
-/** @param {Found} found @returns {Source<Found>} */
-function known(found) {
+/**
+ * @param {Found} found
+ * @param {any} client that it was read from
+ * @returns {Source<Found>}
+ */
+function known(found, client) {
   return {
     model: undefined,
+    bson: () => client && bsonOfDriver(client),
     address: () => found,
     whenKnown: (callback) => callback(undefined, found),
   }
@@ -98,9 +106,9 @@ function has(value, ...methods) {
 }
 
 /**
- * `owner` is what models are registered on; `connection` the default one of a module, which may be
- * replaced.
- * @typedef {{ owner: any, Schema: any, connection: () => any }} Mongoose
+ * `owner` is what models are registered on; `driver` what Mongoose hands on of it; `connection` the
+ * default one of a module, which may be replaced.
+ * @typedef {{ owner: any, driver: any, Schema: any, connection: () => any }} Mongoose
  */
 
 /**
@@ -115,10 +123,12 @@ function mongooseOf(value) {
   // `import * as mongoose` gives a namespace, whose default is the module.
   const owner = isMongooseModule(value?.default) ? value.default : value
   if (isMongooseModule(owner)) {
-    return { owner, Schema: owner.Schema, connection: () => owner.connection }
+    const { mongo: driver, Schema } = owner
+    return { owner, driver, Schema, connection: () => owner.connection }
   }
   if (isMongooseConnection(owner)) {
-    return { owner, Schema: owner.base?.Schema, connection: () => owner }
+    const { mongo: driver, Schema } = owner.base ?? {}
+    return { owner, driver, Schema, connection: () => owner }
   }
   return undefined
 }
@@ -136,6 +146,7 @@ function mongooseSource(mongoose, { name, collection, db }) {
   }
   return {
     model: registerModel(mongoose, { name, collection, db }),
+    bson: () => mongoose.driver,
     address,
     whenKnown: (callback) => waitFor(mongoose.connection(), address, callback),
   }

@@ -1,5 +1,7 @@
 'use strict'
 
+const { isBson } = require('../values/bson-classes')
+
 /**
  * What a value may be.
  * @typedef {object} Kind
@@ -63,6 +65,10 @@ const seconds = kind('a positive number of seconds', (value) =>
 
 const secondsOrNone = kind('a number of seconds, or 0', (value) =>
   value === 0 ? 0 : seconds.read(value),
+)
+
+const bson = kind('the `bson` module, of version 4 to 7', (value) =>
+  isBson(value) ? value : undefined,
 )
 
 /**
@@ -149,6 +155,7 @@ module.exports = {
   whole,
   seconds,
   secondsOrNone,
+  bson,
   oneOf,
   appName,
   databaseName,

@@ -17,6 +17,8 @@ const { formatUri } = require('./uri')
  * The constructor's options, checked. No password is in a field, where it would show when printed.
  * @typedef {object} Options
  * @property {import('./connection').Source<Address>} source
+ * @property {() => unknown} bson what exports the classes that values come back as; undefined if
+ *   that is this package's own `bson`
  * @property {string} collection
  * @property {number | undefined} expires in seconds
  * @property {string} name
@@ -48,7 +50,9 @@ function readOptions(options = {}) {
   const source = withSettings(found, given)
   source.address() // an error that can be seen now is thrown now
   const { timeoutMS, serverSelectionTimeoutMS } = settle(given, found.address())
-  return { source, collection, expires, name, touchAfter, timeoutMS, serverSelectionTimeoutMS }
+  const bson = () => given.bson ?? found.bson()
+  const limits = { timeoutMS, serverSelectionTimeoutMS }
+  return { source, bson, collection, expires, name, touchAfter, ...limits }
 }
 
 /** @param {Record<string, unknown>} options */
@@ -83,6 +87,7 @@ function withSettings(source, given) {
   })
   return {
     model: source.model,
+    bson: source.bson,
     address: () => {
       const found = source.address()
       return found && complete(found)

@@ -39,6 +39,7 @@ const SETTINGS = /** @type {Record<string, Setting>} */ ({
   expires: own(kinds.seconds),
   name: own(text, 'Session'),
   db: own(kinds.databaseName),
+  bson: own(kinds.bson),
   touchAfter: own(kinds.secondsOrNone, 0),
 
   // How long an operation may take as a whole. The driver has no such limit, nor the two below it,

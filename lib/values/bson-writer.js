@@ -4,8 +4,8 @@ const { types } = require('node:util')
 const { BsonBytes, TYPE } = require('./bson-bytes')
 const { documentOfDBRef, elementOf } = require('./bson-values')
 const { SessionStoreError } = require('../errors')
-const { hasNoForm, hasOwnForm, isBsonValue, isBytes, isDate, isMap } = require('./forms')
-const { formatPath, withArticle } = require('./wording')
+const { formless, hasOwnForm, isBsonValue, isBytes, isDate, isMap } = require('./forms')
+const { formatPath, nameOfThrown, withArticle } = require('./wording')
 
 /** How deep objects and arrays may nest inside a session; `src/codec/mod.rs` has the same limit. */
 const MAX_DEPTH = 100
@@ -30,8 +30,8 @@ class BsonWriter {
   }
 
   /**
-   * @param {object} session
-   * @returns {Uint8Array}
+   * @param {unknown} session
+   * @returns {Buffer}
    * @throws {SessionStoreError}
    */
   write(session) {
@@ -42,12 +42,12 @@ class BsonWriter {
       this.#element('', session)
     } catch (error) {
       this.#parents.length = 0
-      if (error instanceof SessionStoreError) {
+      // A Proxy may throw at whoever asks what it is.
+      if (types.isNativeError(error) && error instanceof SessionStoreError) {
         throw error
       }
       // Its text is the application's, and may show content.
-      const kind = withArticle(error?.constructor?.name || 'value')
-      throw this.#refusal(`cannot be read: it threw ${kind}`)
+      throw this.#refusal(`cannot be read: it threw ${withArticle(nameOfThrown(error))}`)
     }
     const bytes = this.#out.document()
     if (!bytes) {
@@ -143,10 +143,11 @@ class BsonWriter {
       this.#bsonValue(key, value)
     } else if (isMap(value)) {
       this.#map(key, value)
-    } else if (hasNoForm(value)) {
-      const kind = Object.prototype.toString.call(value).slice('[object '.length, -1)
-      throw this.#refusal(`is ${withArticle(kind)}, which BSON has no form for`)
     } else {
+      const kind = formless(value)
+      if (kind !== undefined) {
+        throw this.#refusal(`is ${withArticle(kind)}, which BSON has no form for`)
+      }
       this.#document(key, value)
     }
   }

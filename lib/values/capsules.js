@@ -1,6 +1,8 @@
 'use strict'
 
-const { fromBson } = require('./bson-values')
+const { BsonReader } = require('./bson-reader')
+
+/** @typedef {import('./bson-classes').BsonClasses} BsonClasses */
 
 /** The one key of a capsule; no key of a session holds a NUL. */
 const KEY = '\0'
@@ -8,9 +10,10 @@ const KEY = '\0'
 /**
  * Puts each value that came in a capsule in the capsule's place: `src/codec/capsule.rs` made them.
  * @param {any[]} parsed the session, then the path to each capsule: keys and indices
+ * @param {() => BsonClasses} classes
  * @returns {Record<string, any>}
  */
-function openCapsules(parsed) {
+function openCapsules(parsed, classes) {
   const session = parsed[0]
   for (let index = 1; index < parsed.length; index++) {
     const path = parsed[index]
@@ -22,17 +25,19 @@ function openCapsules(parsed) {
     const contained = holder?.[path[last]]?.[KEY]
     // Of a key that repeats, JSON.parse has kept the last value: other capsules are gone.
     if (contained !== undefined) {
-      holder[path[last]] = open(contained)
+      holder[path[last]] =
+        typeof contained === 'number' ? new Date(contained) : open(contained, classes())
     }
   }
   return session
 }
 
-/** @param {number | string} contained milliseconds of a date, or any other value as BSON in hex */
-function open(contained) {
-  return typeof contained === 'number'
-    ? new Date(contained)
-    : fromBson(Buffer.from(contained, 'hex'))['']
+/**
+ * @param {string} contained a value other than a date as BSON, in hex
+ * @param {BsonClasses} classes
+ */
+function open(contained, classes) {
+  return new BsonReader(Buffer.from(contained, 'hex'), classes).session()['']
 }
 
 exports.openCapsules = openCapsules

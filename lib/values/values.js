@@ -1,6 +1,7 @@
 'use strict'
 
-const { fromBson } = require('./bson-values')
+const { classesOf } = require('./bson-classes')
+const { BsonReader } = require('./bson-reader')
 const { BsonWriter } = require('./bson-writer')
 const { openCapsules } = require('./capsules')
 const { SessionStoreError } = require('../errors')
@@ -11,7 +12,7 @@ const KEPT_CAPACITY = 128 * 1024
 /**
  * A session as it crosses between JavaScript and Rust: BSON bytes, or, where Rust read it, JSON
  * text, in which values without a JSON form are in capsules.
- * @typedef {string | Uint8Array} Content
+ * @typedef {string | Buffer} Content
  */
 
 /** The writer that is not in use: a getter of one session may set another. */
@@ -19,11 +20,11 @@ let idle = /** @type {BsonWriter | undefined} */ (undefined)
 
 /**
  * @param {unknown} data
- * @returns {Uint8Array} BSON
+ * @returns {Buffer} BSON
  * @throws {SessionStoreError} naming the path of what cannot be stored
  */
 function encode(data) {
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
+  if (typeof data !== 'object') {
     throw new SessionStoreError('ERR_SESSION_VALUE', 'a session has to be an object')
   }
   const writer = idle ?? new BsonWriter()
@@ -38,15 +39,29 @@ function encode(data) {
 }
 
 /**
- * @param {Content} content
- * @returns {Record<string, any>}
+ * What reads the sessions of one store.
+ * @param {() => unknown} bson gives the application's own copy of the `bson` package, or undefined;
+ *   called for the first value that JSON has no form for, but a date
+ * @returns {(content: Content) => Record<string, any>}
  */
-function decode(content) {
-  if (typeof content !== 'string') {
-    return fromBson(content)
+function decoder(bson) {
+  /** @type {import('./bson-classes').BsonClasses | undefined} */
+  let known
+  const classes = () => {
+    known ??= classesOf(bson())
+    return known
   }
-  const parsed = JSON.parse(content)
-  return Array.isArray(parsed) ? openCapsules(parsed) : parsed
+  return (content) => {
+    try {
+      if (typeof content !== 'string') {
+        return new BsonReader(content, classes()).session()
+      }
+      const parsed = JSON.parse(content)
+      return Array.isArray(parsed) ? openCapsules(parsed, classes) : parsed
+    } catch {
+      throw new SessionStoreError('ERR_SESSION_VALUE', 'the stored session is malformed')
+    }
+  }
 }
 
-module.exports = { encode, decode }
+module.exports = { decoder, encode }

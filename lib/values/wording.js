@@ -24,4 +24,17 @@ function withArticle(noun) {
   return /^[AEIOU]/.test(noun) ? `an ${noun}` : `a ${noun}`
 }
 
-module.exports = { formatPath, withArticle }
+/**
+ * The class of what an application threw, which may be anything.
+ * @param {any} thrown
+ */
+function nameOfThrown(thrown) {
+  try {
+    const { name } = thrown.constructor
+    return typeof name === 'string' && name !== '' ? name : 'value'
+  } catch {
+    return 'value'
+  }
+}
+
+module.exports = { formatPath, nameOfThrown, withArticle }

@@ -1,7 +1,6 @@
 //! BSON → the JSON text that JavaScript parses.
 
 use mongodb::bson::RawDocument;
-use mongodb::bson::raw::cstr;
 use mongodb::bson::spec::ElementType;
 
 use super::elements::{Element, Elements, Malformed};
@@ -11,44 +10,21 @@ use super::{CodecError, MAX_DEPTH, capsule};
 /// The integers that a JavaScript number holds exactly.
 const SAFE_INTEGERS: std::ops::RangeInclusive<i64> = -((1 << 53) - 1)..=(1 << 53) - 1;
 
-/// How many times its size the capsules of a session may take that cannot cross as bytes. No more,
-/// since paths can be long.
-const MOST_ROOM: usize = 16;
-
-/// Gives the JSON text of a session, or `None` if so much of it has no JSON form that the `bson`
-/// package reads its bytes sooner.
+/// Gives the JSON text of a session, or `None` if so much of it has no JSON form that JavaScript reads
+/// its bytes sooner.
 pub fn to_json(session: &RawDocument) -> Result<Option<String>, CodecError> {
-    let size = session.as_bytes().len();
-    // Capsules and paths that take half the size of the session take JavaScript as long as the
-    // `bson` package takes for all of it.
-    match text(session, size / 2) {
+    let mut writer = Writer::new(session.as_bytes().len());
+    let written = writer.document(session.as_bytes(), None);
+    match written.and_then(|()| writer.finish()) {
         Ok(text) => Ok(Some(text)),
-        // The bytes of the whole are a DBRef to that package.
-        Err(Stop::NoRoom) if refers(session) => (text(session, MOST_ROOM * size))
-            .map(Some)
-            .or(Err(CodecError::Malformed)),
         Err(Stop::Reference | Stop::NoRoom) => Ok(None),
         Err(Stop::Malformed) => Err(CodecError::Malformed),
     }
 }
 
-fn refers(session: &RawDocument) -> bool {
-    matches!(session.get(cstr!("$ref")), Ok(Some(_)))
-}
-
-fn text(session: &RawDocument, room: usize) -> Result<String, Stop> {
-    let mut writer = Writer {
-        text: Vec::with_capacity(session.as_bytes().len() + 32),
-        paths: Vec::new(),
-        room,
-    };
-    writer.document(session.as_bytes(), None)?;
-    writer.finish()
-}
-
 enum Stop {
     Malformed,
-    /// A document is what the `bson` package reads as a DBRef.
+    /// A document is what JavaScript reads as a DBRef.
     Reference,
     /// Capsules take more than they save.
     NoRoom,
@@ -109,6 +85,16 @@ struct Writer {
 }
 
 impl Writer {
+    /// Capsules and paths that take half the size of the session take JavaScript as long as reading
+    /// the bytes of all of it.
+    fn new(size: usize) -> Self {
+        Writer {
+            text: Vec::with_capacity(size + 32),
+            paths: Vec::new(),
+            room: size / 2,
+        }
+    }
+
     fn finish(mut self) -> Result<String, Stop> {
         if !self.paths.is_empty() {
             self.text.insert(0, b'[');
@@ -124,7 +110,7 @@ impl Writer {
         let mut is_first = true;
         while let Some(element) = elements.advance()? {
             let key = element.key;
-            // What the `bson` package reads as a DBRef; a session itself is none.
+            // What JavaScript reads as a DBRef; a session itself is none.
             if key == b"$ref" && place.is_some() {
                 return Err(Stop::Reference);
             }
@@ -226,7 +212,7 @@ fn has_json_form(number: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use mongodb::bson::oid::ObjectId;
-    use mongodb::bson::raw::RawBinaryRef;
+    use mongodb::bson::raw::{RawBinaryRef, cstr};
     use mongodb::bson::spec::BinarySubtype;
     use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 
@@ -291,11 +277,11 @@ mod tests {
     }
 
     #[test]
-    fn what_the_bson_package_reads_otherwise_is_left_to_it() {
+    fn what_javascript_reads_otherwise_is_left_to_it() {
         let reference = doc! { "at": DateTime::now(), "$ref": "users", "$id": 1 };
         let text = padded_json(doc! { "a": [reference.clone()] });
         assert!(text.starts_with(r#"[{"a":[{"\u0000":""#) && text.ends_with(r#"},["a",0]]"#));
-        let session = json(reference).unwrap();
+        let session = padded_json(reference);
         assert!(session.ends_with(r#","$ref":"users","$id":1},["at"]]"#));
         let nested = |levels| (0..levels).fold(doc! {}, |inner, _| doc! { "a": inner });
         assert!(json(nested(MAX_DEPTH)).unwrap().starts_with("{\"a\":"));
