@@ -52,11 +52,12 @@ class SessionStore extends EventEmitter {
    * @param {{ ctx?: object }} [request]
    */
   get(id, _maxAge, request) {
-    const problem = this.#refusal(id)
-    if (problem) {
-      return Promise.reject(problem)
+    try {
+      this.#check(id)
+      return this.#link.get(id, ctxOf(request))
+    } catch (error) {
+      return Promise.reject(error)
     }
-    return this.#link.get(id, request?.ctx)
   }
 
   /**
@@ -66,13 +67,10 @@ class SessionStore extends EventEmitter {
    * @param {{ ctx?: object }} [request]
    */
   set(id, data, maxAge, request) {
-    const problem = this.#refusal(id)
-    if (problem) {
-      return Promise.reject(problem)
-    }
     try {
+      this.#check(id)
       const announce = (/** @type {string} */ event) => this.#announce(event, id)
-      return this.#link.set(id, data, this.#lifetime(maxAge), request?.ctx, announce)
+      return this.#link.set(id, data, this.#lifetime(maxAge), ctxOf(request), announce)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -83,12 +81,13 @@ class SessionStore extends EventEmitter {
    * @param {{ ctx?: object }} [request]
    */
   destroy(id, request) {
-    const problem = this.#refusal(id)
-    if (problem) {
-      return Promise.reject(problem)
+    try {
+      this.#check(id)
+      const announce = (/** @type {string} */ event) => this.#announce(event, id)
+      return this.#link.destroy(id, ctxOf(request), announce)
+    } catch (error) {
+      return Promise.reject(error)
     }
-    const announce = (/** @type {string} */ event) => this.#announce(event, id)
-    return this.#link.destroy(id, request?.ctx, announce)
   }
 
   close() {
@@ -97,23 +96,22 @@ class SessionStore extends EventEmitter {
   }
 
   /** @param {unknown} id */
-  #refusal(id) {
+  #check(id) {
     if (this.#closed) {
-      return new SessionStoreError('ERR_CLOSED', 'the session store is closed')
+      throw new SessionStoreError('ERR_CLOSED', 'the session store is closed')
     }
     if (typeof id !== 'string' || id === '') {
-      return new SessionStoreError('ERR_SESSION_ID', 'a session id has to be a non-empty string')
+      throw new SessionStoreError('ERR_SESSION_ID', 'a session id has to be a non-empty string')
     }
     if (!id.isWellFormed()) {
       // As UTF-8 all lone surrogates are one and the same, and so would be the sessions.
-      return new SessionStoreError('ERR_SESSION_ID', 'a session id has to be well-formed Unicode')
+      throw new SessionStoreError('ERR_SESSION_ID', 'a session id has to be well-formed Unicode')
     }
     // A character takes at most three bytes for each of its UTF-16 units.
     if (id.length * 3 > MAX_ID_BYTES && Buffer.byteLength(id) > MAX_ID_BYTES) {
       const message = `a session id may have ${MAX_ID_BYTES} bytes; this one has more`
-      return new SessionStoreError('ERR_SESSION_ID', message)
+      throw new SessionStoreError('ERR_SESSION_ID', message)
     }
-    return undefined
   }
 
   /**
@@ -143,6 +141,20 @@ class SessionStore extends EventEmitter {
     if (event !== 'unchanged' && this.listenerCount(event) > 0) {
       process.nextTick(() => this.emit(event, id))
     }
+  }
+}
+
+/**
+ * The request that a call is part of.
+ * @param {{ ctx?: object } | undefined} request
+ */
+function ctxOf(request) {
+  try {
+    return request?.ctx
+  } catch {
+    // Its words are the application's.
+    const message = 'the `ctx` of the request cannot be read: it threw an error'
+    throw new SessionStoreError('ERR_SESSION_VALUE', message)
   }
 }
 

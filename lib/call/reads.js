@@ -17,18 +17,18 @@ class Knowledge {
   read
   /** What it writes or failed to write: the session may look like this, too. */
   writing = /** @type {{ call: number, content: Uint8Array }[]} */ ([])
+  /** What the same request knows of all its sessions, once there are several. @type {KnownSessions | undefined} */
+  sessions
   #calls = 0
   #learned = 0
 
   /**
    * @param {Reads} reads of the store that holds the session
    * @param {string} id
-   * @param {Knowledge | undefined} next of the same request, about another session
    */
-  constructor(reads, id, next) {
+  constructor(reads, id) {
     this.reads = reads
     this.id = id
-    this.next = next
   }
 
   call() {
@@ -80,57 +80,153 @@ class Knowledge {
   }
 }
 
-/** What is made of it is the object itself that it was given. */
+/**
+ * A request remembers so many sessions. Whoever uses one `ctx` for more, such as one object for all
+ * requests, has it forget those that it has not used for longest: to write one of these is to write
+ * a session that was not read.
+ */
+const MOST_SESSIONS = 1000
+
+/** What one request knows of its sessions, the one used last at the end. */
+class KnownSessions {
+  /** @type {Map<string, Knowledge>} */
+  #byKey = new Map()
+
+  /** @param {Knowledge} knowledge */
+  add(knowledge) {
+    const key = knowledge.reads.key(knowledge.id)
+    this.#byKey.set(key, knowledge)
+    knowledge.sessions = this
+    if (this.#byKey.size > MOST_SESSIONS) {
+      const [oldest] = this.#byKey.keys()
+      this.#byKey.delete(oldest)
+    }
+  }
+
+  /**
+   * Takes out what it knows of a session.
+   * @param {Reads} reads
+   * @param {string} id
+   */
+  take(reads, id) {
+    const key = reads.key(id)
+    const knowledge = this.#byKey.get(key)
+    this.#byKey.delete(key)
+    return knowledge
+  }
+}
+
+/** A class that extends this adds its fields to the object that it is given. */
 class Given {
   /** @param {object} object */
   constructor(object) {
-    // biome-ignore lint/correctness/noConstructorReturn: so a class that extends it adds its fields.
+    // biome-ignore lint/correctness/noConstructorReturn: this is the point of it.
     return object
   }
 }
 
 /**
- * A field of a request's `ctx` that nobody else sees: what it knows of its last session, and by that
- * of the others. With a WeakMap every fresh `ctx` costs the collection of garbage, 0.4 µs in all.
+ * What a request knows belongs to its `ctx`, and goes with it. So it is in a private field of the
+ * `ctx`: a class can add one to an object that it did not make, if the constructor that it extends
+ * returns this object. Nobody else sees the field, and no trap of a Proxy is called for it.
+ *
+ * A WeakMap would do the same, but each fresh `ctx` is an entry that every collection of garbage has
+ * to look at: 0.4 µs more for each request. So one is only for what takes no field: an object that
+ * cannot be extended, where the engine applies that to private fields.
  */
 class Request extends Given {
-  /** @type {Knowledge | undefined} */
+  /** Of the session that it used last. */
   #last
 
-  /** @param {object} ctx */
-  static last(ctx) {
-    return #last in ctx ? ctx.#last : undefined
+  /**
+   * @param {object} ctx
+   * @param {Knowledge} last
+   * @throws {TypeError} if it takes no field
+   */
+  constructor(ctx, last) {
+    super(ctx)
+    this.#last = last
   }
 
-  /** @param {object} ctx @param {Knowledge} knowledge */
-  static remember(ctx, knowledge) {
-    const request = #last in ctx ? ctx : new Request(ctx)
-    request.#last = knowledge
+  /**
+   * @param {object} ctx
+   * @returns {Knowledge | undefined}
+   */
+  static last(ctx) {
+    return #last in ctx ? ctx.#last : withoutField?.get(ctx)
+  }
+
+  /**
+   * @param {object} ctx
+   * @param {Knowledge} last
+   */
+  static remember(ctx, last) {
+    if (#last in ctx) {
+      ctx.#last = last
+      return
+    }
+    try {
+      new Request(ctx, last)
+    } catch {
+      withoutField ??= new WeakMap()
+      withoutField.set(ctx, last)
+    }
   }
 }
 
+/** Made with the first such object. @type {WeakMap<object, Knowledge> | undefined} */
+let withoutField
+
+let stores = 0
+
 /** What the requests know of one store's sessions. */
 class Reads {
+  #store = stores++
+
   /**
    * @param {unknown} ctx
    * @param {string} id
    */
   of(ctx, id) {
-    if (typeof ctx !== 'object' || ctx === null) {
-      return new Knowledge(this, id, undefined)
+    if (!isObject(ctx)) {
+      return new Knowledge(this, id)
     }
-    // Nearly every request has one session, so a list is all it takes.
     const last = Request.last(ctx)
-    let knowledge = last
-    while (knowledge && (knowledge.id !== id || knowledge.reads !== this)) {
-      knowledge = knowledge.next
+    // Nearly every request has one session.
+    if (last && last.id === id && last.reads === this) {
+      return last
     }
-    if (!knowledge) {
-      knowledge = new Knowledge(this, id, last)
-      Request.remember(ctx, knowledge)
-    }
+    const knowledge = last ? this.#another(id, last) : new Knowledge(this, id)
+    Request.remember(ctx, knowledge)
     return knowledge
   }
+
+  /**
+   * @param {string} id
+   * @param {Knowledge} last of another session of the same request
+   */
+  #another(id, last) {
+    if (!last.sessions) {
+      new KnownSessions().add(last)
+    }
+    const sessions = /** @type {KnownSessions} */ (last.sessions)
+    const knowledge = sessions.take(this, id) ?? new Knowledge(this, id)
+    sessions.add(knowledge)
+    return knowledge
+  }
+
+  /**
+   * What tells a session from those of other stores.
+   * @param {string} id
+   */
+  key(id) {
+    return `${this.#store} ${id}`
+  }
+}
+
+/** @param {unknown} value @returns {value is object} */
+function isObject(value) {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
 exports.Knowledge = Knowledge
