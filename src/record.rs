@@ -11,8 +11,9 @@ use mongodb::bson::{DateTime, RawBsonRef, RawDocument};
 /// MongoDB's limit for one document, in bytes.
 pub const MAX_RECORD_SIZE: usize = 16 * 1024 * 1024;
 
-/// The last millisecond that a JavaScript `Date` can hold.
-const LAST_DATE: i64 = 8_640_000_000_000_000;
+/// The last millisecond of the year 9999: the last date that every driver reads. To those for Python
+/// and C#, and to servers in these languages, no later year exists.
+pub const LAST_DATE: i64 = 253_402_300_799_999;
 
 pub fn now() -> DateTime {
     let since_epoch = SystemTime::now()
@@ -21,10 +22,11 @@ pub fn now() -> DateTime {
     DateTime::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(LAST_DATE))
 }
 
-/// When a session written now ends. A lifetime beyond the last date means that date.
+/// When a session written now ends. A lifetime beyond the last date means that date; one that is over
+/// before 1970 is over.
 pub fn expiry(now: DateTime, lifetime: i64) -> DateTime {
     let end = now.timestamp_millis().saturating_add(lifetime);
-    DateTime::from_millis(end.clamp(-LAST_DATE, LAST_DATE))
+    DateTime::from_millis(end.clamp(0, LAST_DATE))
 }
 
 /// The session in a stored document: `None` if it has expired, or if there is none in it. A
@@ -83,5 +85,11 @@ mod tests {
     #[test]
     fn an_expiry_beyond_all_dates_is_the_last_date() {
         assert_eq!(expiry(now(), i64::MAX).timestamp_millis(), LAST_DATE);
+        assert_eq!(expiry(now(), LAST_DATE).timestamp_millis(), LAST_DATE);
+        let before = LAST_DATE - 1 - now().timestamp_millis();
+        assert!(expiry(now(), before).timestamp_millis() >= LAST_DATE - 1);
+        assert_eq!(expiry(now(), i64::MIN).timestamp_millis(), 0);
+        let at = DateTime::from_millis(5);
+        assert_eq!(expiry(at, -3), DateTime::from_millis(2));
     }
 }

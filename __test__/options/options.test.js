@@ -77,7 +77,7 @@ describe('options', () => {
   it('of the wrong type are rejected with what is expected', () => {
     const wrong = {
       collection: ['', 'system.sessions', 'a$b', 'a\0b', '.a', 5, null],
-      expires: [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '86400', null],
+      expires: [0, -1, Number.NaN, Number.NEGATIVE_INFINITY, '86400', null],
       name: ['', 1],
       db: ['', 'a b', 'a.b', 'a/b', 'x'.repeat(64), 1],
       timeoutMS: [0, -1, 1.5, '5'],

@@ -48,6 +48,15 @@ function keepTextOf(data, depth = 0, seen = new Set()) {
   }
 }
 
+/** As much as can be read: a Proxy may throw at whoever looks. */
+function keepReadable(data) {
+  try {
+    keepTextOf(data)
+  } catch {
+    // What nobody can read, nobody can show.
+  }
+}
+
 /** Text is in objects, in arrays, in maps, and in what BSON has for references and code. */
 function isOfSession(data) {
   const prototype = Object.getPrototypeOf(data)
@@ -95,15 +104,18 @@ options.readOptions = (given) => {
   return readOptions(given)
 }
 
-const { decode, encode } = values
+const { decoder, encode } = values
 values.encode = (data) => {
-  keepTextOf(data)
+  keepReadable(data)
   return encode(data)
 }
-values.decode = (content) => {
-  const data = decode(content)
-  keepTextOf(data)
-  return data
+values.decoder = (bson) => {
+  const decode = decoder(bson)
+  return (content) => {
+    const data = decode(content)
+    keepReadable(data)
+    return data
+  }
 }
 
 const SessionStore = require(root)

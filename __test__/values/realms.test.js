@@ -76,10 +76,11 @@ describe('a value of another realm', { timeout: 60_000 }, () => {
     it(`is stored and read as one of this realm: ${name}`, async () => {
       const [theirs, ours] = [realm.run(text), new Function(`return (${text})`)()]
       assert.ok(encode({ value: theirs }).equals(encode({ value: ours })))
-      await store.set(name, { value: theirs })
-      const found = await store.get(name)
-      await store.set(name, { value: ours })
-      assert.equal(inspect(found), inspect(await store.get(name)))
+      const id = `stored: ${name}`
+      await store.set(id, { value: theirs })
+      const found = await store.get(id)
+      await store.set(id, { value: ours })
+      assert.equal(inspect(found), inspect(await store.get(id)))
     })
   }
 

@@ -56,15 +56,13 @@ function whole(least) {
   )
 }
 
-/** The limit keeps the date of expiry within what a Date can hold. */
-const MAX_SECONDS = 1e11
-
+// One beyond all dates is the longest: see `expiry` in src/record.rs.
 const seconds = kind('a positive number of seconds', (value) =>
-  typeof value === 'number' && value > 0 && value <= MAX_SECONDS ? value : undefined,
+  typeof value === 'number' && value > 0 ? value : undefined,
 )
 
 const secondsOrNone = kind('a number of seconds, or 0', (value) =>
-  value === 0 ? 0 : seconds.read(value),
+  value === 0 ? 0 : Number.isFinite(value) ? seconds.read(value) : undefined,
 )
 
 const bson = kind('the `bson` module, of version 4 to 7', (value) =>

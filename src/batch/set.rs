@@ -236,7 +236,9 @@ fn gains_less(touch_after: Duration, expires_at: Option<i64>, dates: Dates) -> b
     let Some(expires_at) = expires_at else {
         return false;
     };
-    let gain = dates.expires_at.timestamp_millis() - expires_at;
+    // As it is stored: a request that wrote the session knows only the life that it asked for.
+    let stored = expires_at.clamp(0, record::LAST_DATE);
+    let gain = dates.expires_at.timestamp_millis() - stored;
     u64::try_from(gain).is_ok_and(|gain| Duration::from_millis(gain) < touch_after)
 }
 
