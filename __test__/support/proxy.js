@@ -5,7 +5,7 @@
 
 const { once } = require('node:events')
 const net = require('node:net')
-const { deserialize } = require('bson')
+const { deserialize, serialize } = require('bson')
 
 const LENGTH_OF_HEADER = 16
 /** Behind the header come flags, and the kind of the one section that the driver sends. */
@@ -199,6 +199,11 @@ class Exchange {
     return write(this.#client, part(reply, half))
   }
 
+  /** Sends the client a reply that no server has made. */
+  pretend(body) {
+    return write(this.#client, replyTo(this.#message, body))
+  }
+
   /** From now on the server does not see that the client hangs up. */
   detach() {
     this.#client.off('close', this.#hangUp)
@@ -300,6 +305,16 @@ function bodyOf(message) {
   // A new connection greets as before OP_MSG: with flags, a collection's name, and two numbers.
   const name = LENGTH_OF_HEADER + 4
   return deserialize(message.subarray(message.indexOf(0, name) + 1 + 8))
+}
+
+/** A reply to this command that no server has made. */
+function replyTo(message, body) {
+  const head = Buffer.alloc(START_OF_BODY)
+  head.writeInt32LE(message.readInt32LE(4), 8)
+  head.writeInt32LE(OP_MSG, 12)
+  const reply = Buffer.concat([head, serialize(body)])
+  reply.writeInt32LE(reply.length, 0)
+  return reply
 }
 
 /** The first key of the body is the command's name. */

@@ -237,7 +237,10 @@ impl Server {
             }
             None => {}
         }
-        self.takes_writes = takes_writes(description.server_type());
+        // The driver asks none at all, while it knows one that is too old.
+        let version = description.max_wire_version();
+        let is_spoken = version.is_none_or(|version| version >= cause::OLDEST_PROTOCOL);
+        self.takes_writes = takes_writes(description.server_type()) && is_spoken;
     }
 
     fn measure(&mut self, took: Duration) {

@@ -15,7 +15,7 @@ use super::tls;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The protocols that the driver speaks, as servers number them: MongoDB 4.4 has the oldest.
-const OLDEST_PROTOCOL: i32 = 9;
+pub const OLDEST_PROTOCOL: i32 = 9;
 
 /// Too many open files, in the process or on the machine.
 const EMFILE: i32 = 24;

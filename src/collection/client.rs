@@ -37,6 +37,14 @@ pub async fn make_client(
     // not use up what may be opened at a time; batches limit that by themselves.
     let most = *client_options.max_pool_size.get_or_insert(MAX_POOL_SIZE);
     (client_options.max_connecting).get_or_insert(if most == 0 { MAX_POOL_SIZE } else { most });
+    if client_options.selection_criteria.is_some() {
+        // Whether any server fits what is asked for only the driver knows: it has to say so before the
+        // operation's own time is over.
+        let limit = options
+            .server_selection_timeout
+            .min(options.timeout * 19 / 20);
+        client_options.server_selection_timeout = Some(limit);
+    }
     tls::check(&client_options)?;
     availability.resolved(&client_options);
     let watched = availability.clone();
