@@ -16,8 +16,10 @@ export = SessionStore
  * the store was made, and turns out not to be usable.
  *
  * A store that is idle keeps no process alive; one with an operation under way does.
+ *
+ * @typeParam Session what a session holds: `new SessionStore<MySession>(…)`
  */
-declare class SessionStore extends EventEmitter {
+declare class SessionStore<Session extends object = Record<string, any>> extends EventEmitter {
   /**
    * Connects in the background: MongoDB may be away, then or later. Does no I/O itself.
    *
@@ -28,7 +30,9 @@ declare class SessionStore extends EventEmitter {
   constructor(options: SessionStore.SessionStoreOptions)
 
   /** The same as `new SessionStore(options)`. */
-  static create(options: SessionStore.SessionStoreOptions): SessionStore
+  static create<Session extends object = Record<string, any>>(
+    options: SessionStore.SessionStoreOptions,
+  ): SessionStore<Session>
 
   /**
    * The Mongoose model over the collection, registered as `name`; `undefined` if `connection` is
@@ -51,7 +55,7 @@ declare class SessionStore extends EventEmitter {
     id: string,
     maxAge?: number | 'session' | null,
     request?: SessionStore.SessionRequest,
-  ): Promise<Record<string, any> | undefined>
+  ): Promise<Session | undefined>
 
   /**
    * Resolves to `data` once MongoDB has acknowledged the write.
@@ -64,7 +68,7 @@ declare class SessionStore extends EventEmitter {
    * called is what is stored, even if it is changed before the promise resolves.
    *
    * @param id 1 to 1024 bytes
-   * @param data an object, not an array
+   * @param data an object whose keys are its content: no array, function, `Set` or `Date`
    * @param maxAge the session's life from now on, in milliseconds. The option `expires` overrules
    *   it. `'session'`, `null` or nothing: one day
    * @param request `changed` and `rolling` are not used: the store compares by itself
@@ -74,9 +78,9 @@ declare class SessionStore extends EventEmitter {
    * `ERR_CLOSED`. After `ERR_TIMEOUT`, `ERR_UNAVAILABLE` and a write concern that was not met the
    * write may or may not have taken place.
    */
-  set<Data extends object>(
+  set<Data extends Session>(
     id: string,
-    data: Data,
+    data: Data & SessionStore.SessionData<Data>,
     maxAge?: number | 'session' | null,
     request?: SessionStore.SessionRequest,
   ): Promise<Data>
@@ -97,32 +101,58 @@ declare class SessionStore extends EventEmitter {
    */
   close(): Promise<void>
 
-  /**
-   * Told after MongoDB acknowledged an operation, with the session id:
-   *
-   * - `create`: `set` made a session
-   * - `update`: `set` changed a session, or wrote it whole
-   * - `touch`: `set` found nothing changed but koa-session's own expiry, and renewed it
-   * - `destroy`: `destroy` ended
-   * - `dropped`: `set` came after the session was destroyed, and wrote nothing
-   */
-  on(event: SessionStore.SessionEvent, listener: (id: string) => void): this
-  /**
-   * A problem in the background that no operation can report: the index cannot be made, another
-   * store's index ends sessions early, MongoDB is lost. Goes to `process.emitWarning` where nobody
-   * listens. The store never emits `error`.
-   *
-   * MongoDB counts as lost when no server has taken writes for `serverSelectionTimeoutMS`: from then
-   * on operations fail, and one warning says so (`ERR_UNAVAILABLE`, with a `cause` that names what is
-   * wrong with each server). One more says when it is back: its `code` is `INFO_AVAILABLE`, and it
-   * is no error. What is shorter than that, as a step-down mostly is, is not told.
-   */
-  on(event: 'warning', listener: (warning: SessionStore.SessionStoreError) => void): this
+  /** The same as `close()`: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
 
+  /** What each event tells is in {@link SessionStore.SessionStoreEvents}. */
+  on<Event extends SessionStore.SessionStoreEvent>(
+    event: Event,
+    listener: SessionStore.SessionStoreListener<Event>,
+  ): this
+  /** The same as `on`. */
+  addListener<Event extends SessionStore.SessionStoreEvent>(
+    event: Event,
+    listener: SessionStore.SessionStoreListener<Event>,
+  ): this
   /** As `on`, for the next event only. */
-  once(event: SessionStore.SessionEvent, listener: (id: string) => void): this
-  /** As `on`, for the next event only. */
-  once(event: 'warning', listener: (warning: SessionStore.SessionStoreError) => void): this
+  once<Event extends SessionStore.SessionStoreEvent>(
+    event: Event,
+    listener: SessionStore.SessionStoreListener<Event>,
+  ): this
+  /** As `on`, before the listeners that are there. */
+  prependListener<Event extends SessionStore.SessionStoreEvent>(
+    event: Event,
+    listener: SessionStore.SessionStoreListener<Event>,
+  ): this
+  /** As `once`, before the listeners that are there. */
+  prependOnceListener<Event extends SessionStore.SessionStoreEvent>(
+    event: Event,
+    listener: SessionStore.SessionStoreListener<Event>,
+  ): this
+  off<Event extends SessionStore.SessionStoreEvent>(
+    event: Event,
+    listener: SessionStore.SessionStoreListener<Event>,
+  ): this
+  /** The same as `off`. */
+  removeListener<Event extends SessionStore.SessionStoreEvent>(
+    event: Event,
+    listener: SessionStore.SessionStoreListener<Event>,
+  ): this
+  removeAllListeners(event?: SessionStore.SessionStoreEvent): this
+  emit<Event extends SessionStore.SessionStoreEvent>(
+    event: Event,
+    ...told: SessionStore.SessionStoreEvents[Event]
+  ): boolean
+  listeners<Event extends SessionStore.SessionStoreEvent>(
+    event: Event,
+  ): SessionStore.SessionStoreListener<Event>[]
+  rawListeners<Event extends SessionStore.SessionStoreEvent>(
+    event: Event,
+  ): SessionStore.SessionStoreListener<Event>[]
+  listenerCount<Event extends SessionStore.SessionStoreEvent>(
+    event: Event,
+    listener?: SessionStore.SessionStoreListener<Event>,
+  ): number
 }
 
 declare namespace SessionStore {
@@ -175,8 +205,62 @@ declare namespace SessionStore {
     | 'ERR_BINARY'
     | 'INFO_AVAILABLE'
 
+  /** What the listeners of each event are told, after MongoDB acknowledged an operation. */
+  export interface SessionStoreEvents {
+    /** `set` made a session. */
+    create: [id: string]
+    /** `set` changed a session, or wrote it whole. */
+    update: [id: string]
+    /** `set` found nothing changed but koa-session's own expiry, and renewed it. */
+    touch: [id: string]
+    /** `destroy` ended. */
+    destroy: [id: string]
+    /** `set` came after the session was destroyed, and wrote nothing. */
+    dropped: [id: string]
+    /**
+     * A problem in the background that no operation can report: the index cannot be made, another
+     * store's index ends sessions early, MongoDB is lost. Goes to `process.emitWarning` where nobody
+     * listens. The store never emits `error`.
+     *
+     * MongoDB counts as lost when no server has taken writes for `serverSelectionTimeoutMS`: from then
+     * on operations fail, and one warning says so (`ERR_UNAVAILABLE`, with a `cause` that names what is
+     * wrong with each server). One more says when it is back: its `code` is `INFO_AVAILABLE`, and it
+     * is no error. What is shorter than that, as a step-down mostly is, is not told.
+     */
+    warning: [warning: SessionStoreError]
+    /** Node's own: somebody listens. */
+    newListener: [event: SessionStoreEvent, listener: (...told: any[]) => void]
+    /** Node's own: somebody listens no more. */
+    removeListener: [event: SessionStoreEvent, listener: (...told: any[]) => void]
+  }
+
+  export type SessionStoreEvent = keyof SessionStoreEvents
+
   /** The events that tell of one session. */
   export type SessionEvent = 'create' | 'update' | 'touch' | 'destroy' | 'dropped'
+
+  export type SessionStoreListener<Event extends SessionStoreEvent> = (
+    ...told: SessionStoreEvents[Event]
+  ) => void
+
+  /** What a session can be: anything but objects whose content is not in their keys. */
+  export type SessionData<Data> = Data extends NoSession ? never : unknown
+
+  type NoSession =
+    | readonly unknown[]
+    | ((...args: never[]) => unknown)
+    | (abstract new (
+        ...args: never[]
+      ) => unknown)
+    | (ReadonlySet<unknown> & { get?: never })
+    | Date
+    | RegExp
+    | PromiseLike<unknown>
+    | WeakKeyed
+    | ArrayBufferLike
+    | ArrayBufferView
+
+  type WeakKeyed = WeakMap<WeakKey, unknown> | WeakSet<WeakKey> | WeakRef<WeakKey>
 
   /** What koa-session passes beside the session; `ctx` since its version 6.1. */
   export interface SessionRequest {

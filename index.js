@@ -95,6 +95,11 @@ class SessionStore extends EventEmitter {
     return this.#closed
   }
 
+  // Node 20 gives `Symbol` this one in its own realm only, not in that of a test runner.
+  [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
+    return this.close()
+  }
+
   /** @param {unknown} id */
   #check(id) {
     if (this.#closed) {

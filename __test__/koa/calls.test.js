@@ -173,4 +173,13 @@ describe('close', { timeout: 60_000 }, () => {
   it('of a store that was never used resolves', async () => {
     await database.store().close()
   })
+
+  it('is what `await using` calls at the end of its block', async () => {
+    const own = database.store()
+    const written = own.set('used', { a: 1 })
+    await own[Symbol.asyncDispose]()
+    await written
+    await assert.rejects(own.get('used'), { code: 'ERR_CLOSED' })
+    assert.deepEqual(await store.get('used'), { a: 1 })
+  })
 })

@@ -8,6 +8,20 @@ const store = new SessionStore({ connection: 'mongodb://localhost' })
 export const option: CreateSessionOptions['store'] = store
 export const middleware = createSession({ key: 'koa:sess', maxAge: 86400000, store }, {})
 
+interface MySession {
+  userId: string
+}
+
+const typed = new SessionStore<MySession>({ connection: 'mongodb://localhost' })
+export const typedOption: CreateSessionOptions['store'] = typed
+
+interface Session {
+  toJSON(): object
+  readonly length: number
+  // biome-ignore lint/suspicious/noExplicitAny: as those typings have it.
+  [key: string]: any
+}
+
 /** The option in the typings that koa-session 5 and 6 have apart from them, as to its shape. */
 interface Stores {
   get(
@@ -17,7 +31,7 @@ interface Stores {
   ): unknown
   set(
     key: string,
-    sess: { [key: string]: unknown } & { _expire?: number; _maxAge?: number },
+    sess: Partial<Session> & { _expire?: number; _maxAge?: number },
     maxAge: number | 'session' | undefined,
     data: { changed: boolean; rolling: boolean | undefined; ctx: object },
   ): unknown
@@ -25,3 +39,4 @@ interface Stores {
 }
 
 export const older: Stores = store
+export const typedOlder: Stores = typed
