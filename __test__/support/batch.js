@@ -27,13 +27,15 @@ class Batch {
   #reads
   /** How many operations each command carried, once they were sent. @type {number[]} */
   sizes = []
+  /** Nothing happens to the commands any more. */
+  relent = () => {}
 
   /**
    * `name` is that of the collection, `guilty` the number of the operation that is to fail,
-   * `options` are those of the store.
+   * `options` are those of the store, `ids` SIZE of them, in the order of the calls.
    */
-  static async gather(network, name, guilty, options) {
-    const batch = new Batch(network, name, guilty, options)
+  static async gather(network, name, guilty, options, ids = named(`of ${name}`, SIZE)) {
+    const batch = new Batch(network, name, guilty, options, ids)
     network.proxy.inject(faults.holdReply(batch.#gate), { commands: ['find'] })
     // These gather, too, since the store has yet to connect.
     const made = batch.each((index) => batch.setInRequest(index, batch.start(index)))
@@ -42,11 +44,11 @@ class Batch {
     return batch
   }
 
-  constructor(network, name, guilty, options) {
+  constructor(network, name, guilty, options, ids) {
     this.#network = network
     this.collection = network.db.collection(name)
     this.store = network.store({ ...options, collection: name, timeoutMS: 60_000 })
-    this.ids = named(`of ${name}`, SIZE)
+    this.ids = ids
     this.guilty = guilty
     this.#requests = this.each(() => ({ ctx: {} }))
   }
@@ -97,7 +99,8 @@ class Batch {
       this.sizes.push(count[command](exchange.body))
       return fault(exchange)
     }
-    this.#network.proxy.inject(look, { commands: [command], times: Infinity })
+    const { end } = this.#network.proxy.inject(look, { commands: [command], times: Infinity })
+    this.relent = end
     const operations = this.each(operation)
     this.#gate.open()
     const outcomes = await Promise.allSettled(operations)

@@ -20,7 +20,6 @@ class Network {
   #server
   #client
   #stores = []
-  #refuses = false
   /** @type {TcpProxy} */
   proxy
 
@@ -43,7 +42,6 @@ class Network {
   }
 
   async disconnect() {
-    await this.relent()
     const closed = Promise.all(this.#stores.splice(0).map((store) => store.close()))
     // A store that waits for a broken network in vain fails its own test, not those after it.
     await this.proxy.close()
@@ -64,28 +62,6 @@ class Network {
 
   get collection() {
     return this.db.collection('sessions')
-  }
-
-  /** The server refuses the next so many of these commands as a whole, in this test. */
-  refuse(command, errorCode, times) {
-    return this.fail(command, { errorCode }, times)
-  }
-
-  /** The next so many of these commands fail as `failure` says, in this test. */
-  async fail(command, failure, times) {
-    await this.#failCommands({ times }, { failCommands: [command], ...failure })
-    this.#refuses = true
-  }
-
-  /** The server refuses nothing any more. */
-  async relent() {
-    if (this.#refuses) await this.#failCommands('off')
-    this.#refuses = false
-  }
-
-  #failCommands(mode, data = {}) {
-    const admin = this.#client.db('admin')
-    return admin.command({ configureFailPoint: 'failCommand', mode, data })
   }
 
   /** What MongoDB itself has of these sessions. */

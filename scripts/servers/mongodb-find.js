@@ -29,9 +29,10 @@ async function* search(log, patient = process.env.CI === 'true') {
   if (runQuietly('mongod', ['--version']).ok) yield kinds.mongod('mongod')
   const downloaded = await downloadMongod(log)
   if (downloaded) yield kinds.mongod(downloaded)
-  yield kinds.SecantusDB(await installSecantus(log))
+  // What the store promises of writes needs transaction numbers that are heeded: this one has them.
   const fast = findSecantusRust() ?? (patient ? await installSecantusRust(log) : undefined)
   if (fast) yield kinds['SecantusDB (Rust)'](fast)
+  yield kinds.SecantusDB(await installSecantus(log))
 }
 
 /**
