@@ -19,6 +19,9 @@ use crate::recent::RecentReads;
 /// The token of outcomes that belong to no operation: warnings.
 const WARNING: u32 = 0;
 
+/// Where an outcome is that of the operation before, as `lib/call/link.js` knows it.
+const SAME: u32 = 7;
+
 #[napi(object, object_from_js = false)]
 pub struct FailureObject {
     pub code: String,
@@ -54,8 +57,13 @@ impl From<Outcome> for Settled {
     fn from(outcome: Outcome) -> Self {
         // The places of their names in `lib/call/operation.js`.
         let number = match outcome {
-            Outcome::Found { read, .. } => {
-                return match read.content {
+            Outcome::Found(found) => {
+                // Nobody else has it any more, unless its read settled otherwise meanwhile.
+                let read = Arc::try_unwrap(found).map_or_else(
+                    |found| found.read.content.clone(),
+                    |found| found.read.content,
+                );
+                return match read {
                     Content::Json(text) => Either4::B(text),
                     Content::Bson(bytes) => Either4::C(bytes.into()),
                 };
@@ -81,12 +89,12 @@ struct ToJavaScript {
 
 impl ToJavaScript {
     /// Numbers the outcomes and keeps what was read. Gives the number of the first.
-    fn keep(&self, outcomes: &mut [(u32, Outcome)]) -> f64 {
+    fn keep(&self, outcomes: &[(u32, Outcome)]) -> f64 {
         let mut recent = lock(&self.recent);
         let first = recent.next_number();
         for (_, outcome) in outcomes {
             match outcome {
-                Outcome::Found { stored, .. } => recent.keep(stored.take()),
+                Outcome::Found(found) => recent.keep(found.stored.clone()),
                 Outcome::Closed => recent.clear(),
                 _ => recent.keep(None),
             }
@@ -96,8 +104,8 @@ impl ToJavaScript {
 }
 
 impl Completions for ToJavaScript {
-    fn settled(&self, mut outcomes: Vec<(u32, Outcome)>) {
-        let first = self.keep(&mut outcomes);
+    fn settled(&self, outcomes: Vec<(u32, Outcome)>) {
+        let first = self.keep(&outcomes);
         let expiry = match self.with_expiry {
             true => outcomes
                 .iter()
@@ -105,10 +113,8 @@ impl Completions for ToJavaScript {
                 .collect(),
             false => Vec::new(),
         };
-        let (tokens, outcomes): (Vec<_>, Vec<_>) = outcomes
-            .into_iter()
-            .map(|(token, outcome)| (token, Settled::from(outcome)))
-            .unzip();
+        let (tokens, outcomes): (Vec<_>, Vec<_>) = outcomes.into_iter().unzip();
+        let outcomes = once_each(outcomes);
         // The only way to fail is that the environment is going away, and the promises with it.
         self.settle.call(
             (tokens, outcomes, first, expiry).into(),
@@ -123,9 +129,27 @@ impl Completions for ToJavaScript {
 
 fn expiry(outcome: &Outcome) -> f64 {
     match outcome {
-        Outcome::Found { read, .. } => read.expires_at.unwrap_or_default() as f64,
+        Outcome::Found(found) => found.read.expires_at.unwrap_or_default() as f64,
         _ => 0.0,
     }
+}
+
+/// A session that many reads of a batch have found crosses once.
+fn once_each(outcomes: Vec<Outcome>) -> Vec<Settled> {
+    let mut last = None;
+    let outcomes: Vec<Option<Outcome>> = (outcomes.into_iter())
+        .map(|outcome| {
+            let found = match &outcome {
+                Outcome::Found(found) => Some(Arc::as_ptr(found)),
+                _ => None,
+            };
+            let is_same = found.is_some() && found == last;
+            last = found;
+            (!is_same).then_some(outcome)
+        })
+        .collect();
+    let settled = |outcome: Option<Outcome>| outcome.map_or(Either4::A(SAME), Settled::from);
+    outcomes.into_iter().map(settled).collect()
 }
 
 #[napi(object, object_to_js = false)]

@@ -98,14 +98,19 @@ impl Operation {
     }
 }
 
+/// A session that was found. All reads that went together have the same.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found {
+    /// As JavaScript gets it.
+    pub read: Read,
+    /// As it is stored, where that is worth keeping.
+    pub stored: Option<Arc<[u8]>>,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// `get` found a session: as JavaScript gets it, and, where that is worth keeping, as it is
-    /// stored.
-    Found {
-        read: Read,
-        stored: Option<Arc<[u8]>>,
-    },
+    /// `get` found a session.
+    Found(Arc<Found>),
     /// `get` found none, or an expired one.
     Missing,
     /// `set` made a new session.

@@ -10,6 +10,9 @@ use mongodb::options::{ClientOptions, ConnectionString, HostInfo, ServerApi, Ser
 
 use crate::error::{Code, Failure};
 
+/// As in the official driver for Node.
+pub const DEFAULT_MAX_POOL_SIZE: u32 = 100;
+
 #[derive(Debug, Clone)]
 pub struct Options {
     pub connection_string: ConnectionString,
@@ -46,6 +49,14 @@ impl Options {
             server_api: None,
             touch_after: Duration::ZERO,
         })
+    }
+
+    /// Connections to one server, as the driver counts them; `0` in a string is no limit.
+    pub fn max_pool_size(&self) -> usize {
+        match self.connection_string.max_pool_size {
+            None | Some(0) => DEFAULT_MAX_POOL_SIZE as usize,
+            Some(most) => most as usize,
+        }
     }
 
     /// The Stable API that every command declares.

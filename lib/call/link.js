@@ -13,6 +13,9 @@ const { Sessions } = loadBinary()
 /** @typedef {import('../options/options').Options} Options */
 /** @typedef {import('../options/options').Address} Address */
 
+/** As `src/binding.rs` says that an outcome is that of the operation before: a session found by many. */
+const SAME = 7
+
 /** @typedef {(event: string) => void} Announce is told what a write did to the session */
 
 /**
@@ -182,11 +185,15 @@ function settler(operations, warn) {
    * @param {number[]} expiry
    */
   return (tokens, outcomes, firstReadNumber, expiry) => {
+    let outcome = outcomes[0]
     for (let index = 0; index < tokens.length; index++) {
+      if (outcomes[index] !== SAME) {
+        outcome = outcomes[index]
+      }
       if (tokens[index] === 0) {
-        warn(toError(/** @type {import('./operation').Failure} */ (outcomes[index])))
+        warn(toError(/** @type {import('./operation').Failure} */ (outcome)))
       } else {
-        operations.settle(tokens[index], outcomes[index], firstReadNumber + index, expiry[index])
+        operations.settle(tokens[index], outcome, firstReadNumber + index, expiry[index])
       }
     }
   }

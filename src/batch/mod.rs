@@ -5,16 +5,17 @@
 
 mod set;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::RawDocument;
+use tokio::time::Instant;
 
 use crate::codec::{self, CodecError};
-use crate::collection::{Collection, Trip, Written, blames_a_statement};
+use crate::collection::{self, Collection, Command, Trip, Unread, Written, blames_a_session};
 use crate::error::{Code, Failure};
-use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
+use crate::operation::{Action, Content, Found, Id, Operation, Outcome, Read};
 use crate::recent::RecentReads;
 use crate::record;
 
@@ -48,56 +49,119 @@ impl Batch<'_> {
     }
 
     async fn get(&self) -> Vec<Ended> {
-        let by_id = || self.operations.chunk_by(|one, next| one.id == next.id);
-        let ids: Vec<Id> = by_id().map(|gets| gets[0].id.clone()).collect();
-        let outcome = |record: &RawDocument| Some((id_of(record)?, outcome_of_record(record)));
-        let read = self.collection.find(&ids, self.trip.deadline, outcome);
-        let mut found: HashMap<Id, Outcome> = match read.await {
-            Ok(found) => found.into_iter().flatten().collect(),
-            Err(failure) => return self.refused(self.operations.iter(), failure),
-        };
+        let ids: Vec<Id> = self.by_id().map(|gets| gets[0].id.clone()).collect();
+        let mut gets: HashMap<&Id, &[Arc<Operation>]> =
+            self.by_id().map(|gets| (&gets[0].id, gets)).collect();
+        let make = |record: &RawDocument| Some((id_of(record)?, outcome_of_record(record)));
         let mut ended = Vec::with_capacity(self.operations.len());
-        for gets in by_id() {
-            let outcome = found.remove(&gets[0].id).unwrap_or(Outcome::Missing);
-            let outcomes = std::iter::repeat_n(outcome, gets.len());
-            ended.extend(gets.iter().cloned().zip(outcomes));
-        }
-        ended
-    }
-
-    async fn destroy(&self) -> Vec<Ended> {
-        let ids: Vec<Id> = self.operations.iter().map(|one| one.id.clone()).collect();
-        let written = match self.collection.delete(&ids, self.trip).await {
-            Ok(written) => written,
-            Err(failure) => return self.refused(self.operations.iter(), failure),
+        let found = |found: Vec<Option<(Id, Outcome)>>, is_last: bool| {
+            for (id, outcome) in found.into_iter().flatten() {
+                end(&mut ended, gets.remove(&id).unwrap_or_default(), outcome);
+            }
+            if !is_last && !ended.is_empty() {
+                self.leave.ended(std::mem::take(&mut ended));
+            }
         };
-        let mut ended = Vec::with_capacity(written.len());
-        for (destroy, written) in self.operations.iter().zip(written) {
-            match written {
-                Written::Alone => self.leave.alone(std::slice::from_ref(destroy)),
-                Written::Failed(failure) => ended.push((destroy.clone(), Outcome::Failed(failure))),
-                _ => ended.push((destroy.clone(), Outcome::Destroyed)),
+        let read = self.collection.find(&ids, self.trip, make, found).await;
+        let rest = gets.into_values();
+        match read {
+            Ok(()) => rest.for_each(|gets| end(&mut ended, gets, Outcome::Missing)),
+            Err(Unread::HeldUp) => rest.for_each(|gets| self.leave.alone(gets)),
+            Err(Unread::Failed(failure)) if ids.len() > 1 && blames_a_session(&failure) => {
+                rest.for_each(|gets| self.leave.alone(gets));
+            }
+            Err(Unread::Failed(failure)) => {
+                rest.for_each(|gets| end(&mut ended, gets, Outcome::Failed(failure.clone())));
             }
         }
         ended
     }
 
-    /// A command of these operations failed as a whole. If that may be for the sake of one of them,
-    /// each goes alone.
-    fn refused<'o>(
-        &self,
-        operations: impl Iterator<Item = &'o Arc<Operation>>,
-        failure: Failure,
-    ) -> Vec<Ended> {
-        let operations: Vec<_> = operations.cloned().collect();
-        let by_id = operations.chunk_by(|one, next| one.id == next.id);
-        if blames_a_statement(&failure) && by_id.clone().nth(1).is_some() {
-            by_id.for_each(|operations| self.leave.alone(operations));
-            return Vec::new();
-        }
-        let failed = |operation| (operation, Outcome::Failed(failure.clone()));
-        operations.into_iter().map(failed).collect()
+    fn by_id(&self) -> impl Iterator<Item = &[Arc<Operation>]> {
+        self.operations.chunk_by(|one, next| one.id == next.id)
     }
+
+    /// MongoDB says how many sessions it deleted, not which. Some servers that are compatible with it
+    /// delete none, and say so, where the session is being written at the same time (seen on
+    /// DocumentDB for PostgreSQL). So where some were not deleted, this looks who is still there, and
+    /// deletes again.
+    async fn destroy(&self) -> Vec<Ended> {
+        let mut ended = Vec::with_capacity(self.operations.len());
+        let mut left: Vec<Arc<Operation>> = self.operations.to_vec();
+        loop {
+            let unsure = self.delete(&left, &mut ended).await;
+            if unsure.is_empty() {
+                return ended;
+            }
+            let ids: Vec<Id> = unsure.iter().map(|destroy| destroy.id.clone()).collect();
+            let there = match self.collection.find_latest(&ids, self.trip.deadline).await {
+                Ok(there) => there,
+                Err(failure) => {
+                    let failed = |destroy| (destroy, Outcome::Failed(failure.clone()));
+                    ended.extend(unsure.into_iter().map(failed));
+                    return ended;
+                }
+            };
+            let there: HashSet<Id> = there.iter().filter_map(|record| id_of(record)).collect();
+            let (again, gone): (Vec<_>, Vec<_>) =
+                (unsure.into_iter()).partition(|destroy| there.contains(&destroy.id));
+            ended.extend(
+                gone.into_iter()
+                    .map(|destroy| (destroy, Outcome::Destroyed)),
+            );
+            if again.is_empty() {
+                return ended;
+            }
+            if Instant::now() >= self.trip.deadline {
+                let failed = |destroy| (destroy, Outcome::Failed(self.collection.out_of_time()));
+                ended.extend(again.into_iter().map(failed));
+                return ended;
+            }
+            left = again;
+        }
+    }
+
+    /// Gives those of which is not known whether they were there.
+    async fn delete(
+        &self,
+        destroys: &[Arc<Operation>],
+        ended: &mut Vec<Ended>,
+    ) -> Vec<Arc<Operation>> {
+        let mut unsure = Vec::new();
+        let statements = destroys
+            .iter()
+            .map(|destroy| collection::delete(&destroy.id));
+        let statements = statements.collect();
+        let mut write = (self.collection)
+            .write(Command::Delete, statements, self.trip)
+            .await;
+        while let Some(answer) = write.next().await {
+            let is_last = answer.is_last;
+            for (place, written) in answer.into_written() {
+                let destroy = &destroys[place];
+                match written {
+                    Written::Later => {}
+                    Written::Alone => self.leave.alone(std::slice::from_ref(destroy)),
+                    Written::Unsure => unsure.push(destroy.clone()),
+                    Written::Failed(failure) => {
+                        ended.push((destroy.clone(), Outcome::Failed(failure)));
+                    }
+                    Written::Created | Written::Matched => {
+                        ended.push((destroy.clone(), Outcome::Destroyed));
+                    }
+                }
+            }
+            if !is_last {
+                self.leave.ended(std::mem::take(ended));
+            }
+        }
+        unsure
+    }
+}
+
+fn end(ended: &mut Vec<Ended>, gets: &[Arc<Operation>], outcome: Outcome) {
+    let outcomes = std::iter::repeat_n(outcome, gets.len());
+    ended.extend(gets.iter().cloned().zip(outcomes));
 }
 
 fn id_of(record: &RawDocument) -> Option<Id> {
@@ -117,13 +181,13 @@ fn outcome_of_record(record: &RawDocument) -> Outcome {
         }
     };
     let bytes = Some(data.as_bytes()).filter(|bytes| RecentReads::is_worth_keeping(bytes));
-    Outcome::Found {
+    Outcome::Found(Arc::new(Found {
         read: Read {
             content,
             expires_at: record::expires_at(record),
         },
         stored: bytes.map(Arc::from),
-    }
+    }))
 }
 
 impl From<CodecError> for Failure {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{Batch, Ended, id_of};
 use crate::codec::{self, CodecError};
-use crate::collection::{self, Dates, Update, Written};
+use crate::collection::{self, Command, Dates, Statement, Written};
 use crate::difference::Difference;
 use crate::error::Failure;
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
@@ -22,7 +22,7 @@ const SWAP_PAUSE: Duration = Duration::from_millis(2);
 /// How a `set` gets to the server.
 enum Plan<'a> {
     /// As a statement of the batch's one command, and what it means if that succeeds.
-    Update(Update, Outcome),
+    Update(Statement, Outcome, Upsert),
     /// By compare-and-swap, for what `$set` and `$unset` cannot express. Takes more than one command.
     Swap {
         states: Vec<Cow<'a, RawDocument>>,
@@ -33,10 +33,13 @@ enum Plan<'a> {
     Refused(Failure),
 }
 
+/// Whether the statement makes the session if it is not there.
+type Upsert = bool;
+
 /// A statement of the batch's command.
 struct Sent<'a> {
     operation: &'a Arc<Operation>,
-    upsert: bool,
+    upsert: Upsert,
     /// What it means if it succeeds.
     meaning: Outcome,
 }
@@ -44,13 +47,12 @@ struct Sent<'a> {
 impl Batch<'_> {
     pub(super) async fn set(&self) -> Vec<Ended> {
         let mut ended = Vec::with_capacity(self.operations.len());
-        let mut updates = Vec::with_capacity(self.operations.len());
+        let mut statements = Vec::with_capacity(self.operations.len());
         let mut sent = Vec::with_capacity(self.operations.len());
         for operation in self.operations {
             let outcome = match plan(operation, self.touch_after) {
-                Ok(Plan::Update(update, meaning)) => {
-                    let upsert = update.upsert;
-                    updates.push(update);
+                Ok(Plan::Update(statement, meaning, upsert)) => {
+                    statements.push(statement);
                     sent.push(Sent {
                         operation,
                         upsert,
@@ -72,41 +74,21 @@ impl Batch<'_> {
             };
             ended.push((operation.clone(), outcome));
         }
-        match self.collection.update(&updates, self.trip).await {
-            Ok(written) => self.sort(sent, written, ended).await,
-            Err(failure) => {
-                ended.extend(self.refused(sent.iter().map(|sent| sent.operation), failure));
-                ended
+        let write = (self.collection).write(Command::Update, statements, self.trip);
+        let mut write = write.await;
+        let mut unsure = Vec::new();
+        while let Some(answer) = write.next().await {
+            let is_last = answer.is_last;
+            for (place, written) in answer.into_written() {
+                self.sort(&sent[place], written, &mut ended, &mut unsure);
+            }
+            if !is_last {
+                self.leave.ended(std::mem::take(&mut ended));
             }
         }
-    }
-
-    async fn sort(
-        &self,
-        sent: Vec<Sent<'_>>,
-        written: Vec<Written>,
-        mut ended: Vec<Ended>,
-    ) -> Vec<Ended> {
-        let mut unsure = Vec::new();
-        for (sent, written) in sent.into_iter().zip(written) {
-            let outcome = match written {
-                Written::Created => Outcome::Created,
-                Written::Failed(failure) => Outcome::Failed(failure),
-                Written::Alone => {
-                    self.leave.alone(std::slice::from_ref(sent.operation));
-                    continue;
-                }
-                Written::Unsure if !sent.upsert => {
-                    unsure.push((sent.operation.clone(), sent.meaning));
-                    continue;
-                }
-                Written::Matched | Written::Unsure => sent.meaning,
-            };
-            ended.push((sent.operation.clone(), outcome));
-        }
         match unsure.as_mut_slice() {
-            [] => return ended,
-            [(_, outcome)] => *outcome = Outcome::Dropped,
+            [] => {}
+            [(_, outcome)] if sent.len() == 1 => *outcome = Outcome::Dropped,
             unsure => {
                 self.leave.ended(std::mem::take(&mut ended));
                 self.find_dropped(unsure).await;
@@ -114,6 +96,26 @@ impl Batch<'_> {
         }
         ended.extend(unsure);
         ended
+    }
+
+    fn sort(
+        &self,
+        sent: &Sent<'_>,
+        written: Written,
+        ended: &mut Vec<Ended>,
+        unsure: &mut Vec<Ended>,
+    ) {
+        let outcome = match written {
+            Written::Later => return,
+            Written::Alone => return self.leave.alone(std::slice::from_ref(sent.operation)),
+            Written::Unsure if !sent.upsert => {
+                return unsure.push((sent.operation.clone(), sent.meaning.clone()));
+            }
+            Written::Created => Outcome::Created,
+            Written::Failed(failure) => Outcome::Failed(failure),
+            Written::Matched | Written::Unsure => sent.meaning.clone(),
+        };
+        ended.push((sent.operation.clone(), outcome));
     }
 
     /// MongoDB says how many statements found their session, not which: where some did not, this
@@ -162,8 +164,13 @@ impl Batch<'_> {
             if record::size(&operation.id, &stored) > MAX_RECORD_SIZE {
                 return Err(collection::too_large());
             }
-            let update = collection::write_swap(&operation.id, record, &stored, dates(lifetime));
-            match self.collection.update(&[update], self.trip).await?.pop() {
+            let swap = collection::write_swap(&operation.id, record, &stored, dates(lifetime));
+            let mut write = (self.collection)
+                .write(Command::Update, vec![swap], self.trip)
+                .await;
+            let answer = write.next().await;
+            let written = answer.and_then(|answer| answer.into_written().next());
+            match written.map(|(_, written)| written) {
                 Some(Written::Failed(failure)) => return Err(failure),
                 Some(Written::Matched | Written::Created) => return Ok(Outcome::Updated),
                 _ if Instant::now() < deadline => tokio::time::sleep(SWAP_PAUSE).await,
@@ -183,14 +190,14 @@ fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan<'_>, CodecE
     else {
         return Err(CodecError::Malformed);
     };
-    let (id, dates) = (&*operation.id, dates(*lifetime));
+    let (id, dates) = (&operation.id, dates(*lifetime));
     let data = to_bson(data)?;
     if record::size(id, &data) > MAX_RECORD_SIZE {
         return Ok(Plan::Refused(collection::too_large()));
     }
     let Some(read) = read else {
-        let update = collection::write_whole(id, &data, dates);
-        return Ok(Plan::Update(update, Outcome::Updated));
+        let whole = collection::write_whole(id, &data, dates);
+        return Ok(Plan::Update(whole, Outcome::Updated, true));
     };
     let states = states(read, writing)?;
     let mut difference = difference(&states, &data)?;
@@ -206,7 +213,11 @@ fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan<'_>, CodecE
         return Ok(Plan::Swap { states, data });
     }
     let update = collection::write_difference(id, &difference, dates);
-    Ok(Plan::Update(update, meaning))
+    // Each key of it has a path of its own, and thousands of paths take more than one session.
+    if update.body.as_bytes().len() > MAX_RECORD_SIZE {
+        return Ok(Plan::Swap { states, data });
+    }
+    Ok(Plan::Update(update, meaning, false))
 }
 
 /// What the session may look like to the request: what it read, and what it wrote since.

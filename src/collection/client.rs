@@ -7,12 +7,10 @@ use mongodb::options::{ClientOptions, ServerMonitoringMode};
 use super::availability::Availability;
 use super::cause;
 use super::failure;
+use super::sent;
 use super::tls;
 use crate::error::Failure;
-use crate::options::Options;
-
-/// As in the official driver for Node.
-const MAX_POOL_SIZE: u32 = 100;
+use crate::options::{DEFAULT_MAX_POOL_SIZE, Options};
 
 /// Resolves the connection string (SRV records need DNS) and makes the client, which connects by
 /// itself.
@@ -35,8 +33,14 @@ pub async fn make_client(
     (client_options.server_monitoring_mode).get_or_insert(ServerMonitoringMode::Poll);
     // The driver sets no limit to the handshake of a connection. One that is never answered must
     // not use up what may be opened at a time; batches limit that by themselves.
-    let most = *client_options.max_pool_size.get_or_insert(MAX_POOL_SIZE);
-    (client_options.max_connecting).get_or_insert(if most == 0 { MAX_POOL_SIZE } else { most });
+    let most = *client_options
+        .max_pool_size
+        .get_or_insert(DEFAULT_MAX_POOL_SIZE);
+    (client_options.max_connecting).get_or_insert(if most == 0 {
+        DEFAULT_MAX_POOL_SIZE
+    } else {
+        most
+    });
     if client_options.selection_criteria.is_some() {
         // Whether any server fits what is asked for only the driver knows: it has to say so before the
         // operation's own time is over.
@@ -50,6 +54,7 @@ pub async fn make_client(
     let watched = availability.clone();
     client_options.sdam_event_handler =
         Some(EventHandler::callback(move |event| watched.watch(event)));
+    client_options.cmap_event_handler = Some(EventHandler::callback(sent::note));
     let client = Client::with_options(client_options.clone());
     let client = client.map_err(|error| failure::sort(&error).failure)?;
     Ok((client, client_options))

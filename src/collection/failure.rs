@@ -14,18 +14,33 @@ const RETRYABLE: [i32; 13] = [
 ];
 const UNAUTHORIZED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
-const ILLEGAL_OPERATION: i32 = 20;
+const BAD_VALUE: i32 = 2;
+pub const ILLEGAL_OPERATION: i32 = 20;
 const NOT_SUPPORTED: i32 = 301;
 const MECHANISM_UNAVAILABLE: i32 = 334;
-const INTERRUPTED: i32 = 11601;
 const MAX_TIME_EXPIRED: i32 = 50;
 const WRITE_CONFLICT: i32 = 112;
+
+/// A command that ends so may have been executed, or a part of it. 6, 7, 89, 262 and 9001: a mongos has
+/// no answer of a shard. The others: it was stopped half-way, by a server that shuts down (91, 11600) or
+/// steps down (189, 11602), by an administrator (11601), a time limit (50, 262), a lock (24, 112).
+const HALF_DONE: [i32; 13] = [
+    6, 7, 24, 50, 89, 91, 112, 189, 262, 9001, 11600, 11601, 11602,
+];
+
+/// By these a server refuses a command that it is not the one to ask.
+const REFUSED_BEFORE: [i32; 4] = [134, 10107, 13435, 13436];
+
+/// What is refused for the sake of no session: a disk that is full (14031), more than the server can take
+/// at once (462, 16500).
+const BLAMES_NO_SESSION: [i32; 3] = [462, 14031, 16500];
 pub const DUPLICATE_KEY: i32 = 11000;
 const TOO_LARGE: [i32; 3] = [10334, 17419, 17420];
 
 /// How servers without retryable writes refuse a transaction number; the code alone may say other
 /// things. The driver has words of its own for the first.
-const REFUSALS_OF_NUMBERS: [(i32, &str); 3] = [
+const REFUSALS_OF_NUMBERS: [(i32, &str); 4] = [
+    (BAD_VALUE, "Retryable writes"),
     (ILLEGAL_OPERATION, "Transaction numbers"),
     (ILLEGAL_OPERATION, "retryable writes"),
     (NOT_SUPPORTED, "Retryable writes"), // Amazon DocumentDB
@@ -35,11 +50,13 @@ const REFUSALS_OF_NUMBERS: [(i32, &str); 3] = [
 pub const RETRYABLE_WRITE: &str = "RetryableWriteError";
 
 /// A failure of a command.
+#[derive(Debug)]
 pub struct Sorted {
     pub failure: Failure,
     /// Whether the same command may succeed when sent again.
     pub retry: bool,
-    /// Whether MongoDB said nothing: it may have executed the command, or may still do so.
+    /// Whether MongoDB may have executed the command, or a part of it, or may still do so: it said
+    /// nothing, or not enough to know.
     pub unanswered: bool,
     /// Whether it would do without a transaction number: a standalone server has no retryable
     /// writes.
@@ -72,9 +89,17 @@ impl Sorted {
 }
 
 pub fn sort(error: &Error) -> Sorted {
-    let sorted = sort_kind(error);
+    label(sort_kind(error), error.contains_label(RETRYABLE_WRITE))
+}
+
+/// The label says that a write may be sent again under its number, and so as well that it may have
+/// been executed: unless it is known to have been refused before it began.
+pub fn label(sorted: Sorted, is_labelled: bool) -> Sorted {
+    let code = sorted.failure.mongo_code;
+    let never_began = code.is_some_and(|code| REFUSED_BEFORE.contains(&code));
     Sorted {
-        retry: sorted.retry || error.contains_label(RETRYABLE_WRITE),
+        retry: sorted.retry || is_labelled,
+        unanswered: sorted.unanswered || (is_labelled && !never_began),
         ..sorted
     }
 }
@@ -95,7 +120,18 @@ fn sort_kind(error: &Error) -> Sorted {
             unanswered: true,
             ..Sorted::again(unavailable(None))
         },
-        ErrorKind::ConnectionPoolCleared { .. } => Sorted::again(unavailable(None)),
+        // Also of a command that is on its way, when the monitor's own gets no answer.
+        ErrorKind::ConnectionPoolCleared { .. } => Sorted {
+            unanswered: true,
+            ..Sorted::again(unavailable(None))
+        },
+        ErrorKind::SessionsNotSupported => Sorted {
+            without_number: true,
+            ..Sorted::last(Failure::new(
+                Code::Server,
+                "this server has no sessions, which retryable writes need",
+            ))
+        },
         ErrorKind::Shutdown => {
             Sorted::last(Failure::new(Code::Closed, "the session store is closed"))
         }
@@ -117,10 +153,7 @@ fn sort_kind(error: &Error) -> Sorted {
                 "MongoDB refused the operation without a code that says why",
             ))
         }
-        ErrorKind::InvalidResponse { .. } | ErrorKind::Bson(_) => Sorted::last(Failure::new(
-            Code::SessionValue,
-            "MongoDB's answer holds a malformed document",
-        )),
+        ErrorKind::InvalidResponse { .. } | ErrorKind::Bson(_) => Sorted::out_of_time(malformed()),
         ErrorKind::IncompatibleServer { message, .. } => Sorted::last(incompatible(message)),
         _ => Sorted::last(Failure::new(Code::Server, "the MongoDB driver failed")),
     }
@@ -190,7 +223,13 @@ fn incompatible(message: &str) -> Failure {
 /// Sorts an error by MongoDB's code. What the server says beside it may repeat ids and content,
 /// so only the name of the code is passed on.
 pub fn sort_code(code: i32, name: &str) -> Sorted {
-    let name = code_name(name);
+    Sorted {
+        unanswered: HALF_DONE.contains(&code),
+        ..sort_refusal(code, code_name(name))
+    }
+}
+
+fn sort_refusal(code: i32, name: &str) -> Sorted {
     let with_code = |failure: Failure| Failure {
         mongo_code: Some(code),
         ..failure
@@ -224,6 +263,13 @@ fn server_error(code: i32, name: &str) -> Failure {
     )
 }
 
+pub fn malformed() -> Failure {
+    Failure::new(
+        Code::SessionValue,
+        "MongoDB's answer holds a malformed document",
+    )
+}
+
 pub fn too_large() -> Failure {
     Failure::new(
         Code::SessionTooLarge,
@@ -245,12 +291,12 @@ pub fn timeout(limit: Duration) -> Failure {
     )
 }
 
-/// Whether a command of many statements may have failed for the sake of one. Not where it was
-/// stopped half-way: what was executed is not to be executed again.
-pub fn blames_a_statement(failure: &Failure) -> bool {
+/// Whether a command about many sessions may have failed for the sake of one.
+pub fn blames_a_session(failure: &Failure) -> bool {
     let refused = matches!(
         failure.code,
         Code::Server | Code::SessionValue | Code::SessionTooLarge
     );
-    refused && failure.mongo_code != Some(INTERRUPTED)
+    let blames_none = |code| BLAMES_NO_SESSION.contains(&code);
+    refused && !failure.mongo_code.is_some_and(blames_none)
 }

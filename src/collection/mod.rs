@@ -9,21 +9,27 @@ mod client;
 mod failure;
 mod fence;
 mod index;
+mod numbers;
 mod reply;
+mod sent;
 mod statement;
 mod tls;
+mod trip;
 mod write;
 
 use std::future::{Future, IntoFuture};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::{TryStreamExt, poll};
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::{CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria};
 use mongodb::{Client, ClientSession};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use crate::error::Failure;
@@ -32,10 +38,14 @@ use crate::options::Options;
 
 pub use availability::Availability;
 use failure::Sorted;
-pub use failure::{blames_a_statement, timeout, too_large};
-pub use fence::Trip;
+pub use failure::{blames_a_session, timeout, too_large};
+use numbers::Numbers;
 pub use reply::Written;
-pub use statement::{Dates, Update, write_difference, write_swap, write_whole};
+use sent::Sent;
+pub use statement::{Dates, Statement, delete, write_difference, write_swap, write_whole};
+use trip::Stopped;
+pub use trip::{Patience, Recall, Trip, Unanswered};
+pub use write::Command;
 
 /// The pause before a command is sent again; it doubles up to `MAX_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -57,10 +67,16 @@ pub struct Collection {
     write_concern: Option<RawDocumentBuf>,
     timeout: Duration,
     availability: Availability,
-    /// Whether the deployment has retryable writes: a standalone server has not.
-    retryable_writes: AtomicBool,
+    numbers: Numbers,
     transaction_number: AtomicI64,
     sessions: Mutex<Vec<ClientSession>>,
+    /// How many fences may be under way at once.
+    fence_room: Semaphore,
+    began: Instant,
+    /// When the latest of the commands that were answered was sent, in microseconds since it began.
+    answered: AtomicU64,
+    /// When the server was asked last whether it answers, and whether it did.
+    probe: tokio::sync::Mutex<Option<(Instant, bool)>>,
     /// Told when sessions were made: a collection that was dropped is then there again, without the
     /// index.
     made: Notify,
@@ -81,7 +97,11 @@ impl Collection {
             write_concern: write_concern.and_then(write::write_concern_document),
             timeout: options.timeout,
             availability: availability.clone(),
-            retryable_writes: AtomicBool::new(client_options.retry_writes != Some(false)),
+            numbers: Numbers::new(client_options.retry_writes != Some(false)),
+            fence_room: Semaphore::new((options.max_pool_size() / 8).clamp(1, 12)),
+            began: Instant::now(),
+            answered: AtomicU64::new(0),
+            probe: tokio::sync::Mutex::default(),
             transaction_number: AtomicI64::new(0),
             sessions: Mutex::default(),
             made: Notify::new(),
@@ -90,14 +110,49 @@ impl Collection {
         }))
     }
 
-    /// Finds the records of these ids, and gives what the caller makes of each.
+    /// Finds the records of these ids. `found` is told what `make` makes of them, with each of MongoDB's
+    /// replies that are more than one, and whether it is the last.
     pub async fn find<T>(
         &self,
         ids: &[Id],
-        deadline: Instant,
+        trip: &Trip,
         make: impl Fn(&RawDocument) -> T,
-    ) -> Result<Vec<T>, Failure> {
-        self.find_in(&self.records, ids, deadline, make).await
+        mut found: impl FnMut(Vec<T>, bool),
+    ) -> Result<(), Unread> {
+        let mut attempts = Attempts::until(trip.deadline);
+        loop {
+            let read = async {
+                let mut cursor = query(&self.records, ids).await?;
+                let mut records = Vec::with_capacity(ids.len());
+                loop {
+                    let has_next = {
+                        let mut next = pin!(cursor.advance());
+                        match poll!(&mut next) {
+                            Poll::Ready(has_next) => has_next?,
+                            // What is here does not wait for what another reply brings.
+                            Poll::Pending => {
+                                found(std::mem::take(&mut records), false);
+                                next.await?
+                            }
+                        }
+                    };
+                    if !has_next {
+                        return Ok(records);
+                    }
+                    records.push(make(cursor.current()));
+                }
+            };
+            let read = self.in_time(trip.deadline, read);
+            match trip.wait(self, ids.len() > 1, &Sent::default(), read).await {
+                Ok(Ok(records)) => {
+                    found(records, true);
+                    return Ok(());
+                }
+                Ok(Err(sorted)) => attempts.again(sorted).await.map_err(Unread::Failed)?,
+                Err(Stopped::HeldUp) => return Err(Unread::HeldUp),
+                Err(Stopped::Recalled) => return Err(Unread::Failed(self.out_of_time())),
+            }
+        }
     }
 
     /// Finds the records with all that was written: what a write depends on.
@@ -106,33 +161,11 @@ impl Collection {
         ids: &[Id],
         deadline: Instant,
     ) -> Result<Vec<RawDocumentBuf>, Failure> {
-        self.find_in(&self.latest, ids, deadline, RawDocument::to_owned)
-            .await
-    }
-
-    async fn find_in<T>(
-        &self,
-        records: &mongodb::Collection<RawDocumentBuf>,
-        ids: &[Id],
-        deadline: Instant,
-        make: impl Fn(&RawDocument) -> T,
-    ) -> Result<Vec<T>, Failure> {
-        let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
-        let filter = match ids.as_slice() {
-            [id] => doc! { "_id": id },
-            ids => doc! { "_id": { "$in": ids } },
-        };
-        let batch_size = u32::try_from(ids.len() + 1).unwrap_or(u32::MAX);
         let mut attempts = Attempts::until(deadline);
         loop {
             let read = async {
-                let find = records.find(filter.clone()).batch_size(batch_size);
-                let mut cursor = find.await?;
-                let mut found = Vec::with_capacity(ids.len());
-                while cursor.advance().await? {
-                    found.push(make(cursor.current()));
-                }
-                Ok(found)
+                let cursor = query(&self.latest, ids).await?;
+                cursor.try_collect().await
             };
             match self.in_time(deadline, read).await {
                 Ok(found) => return Ok(found),
@@ -172,6 +205,38 @@ impl Collection {
         }
     }
 
+    /// A command that was sent then has been answered.
+    fn note_answer(&self, sent: Instant) {
+        let sent = sent.duration_since(self.began).as_micros();
+        let sent = u64::try_from(sent).unwrap_or(u64::MAX);
+        self.answered.fetch_max(sent, Ordering::Relaxed);
+    }
+
+    /// Whether a command has been answered that was sent after this moment.
+    fn has_answered_since(&self, moment: Instant) -> bool {
+        let answered = Duration::from_micros(self.answered.load(Ordering::Relaxed));
+        self.began + answered > moment
+    }
+
+    /// Whether the server answers now, within this time. Batches that wait side by side ask once.
+    async fn answers_within(&self, limit: Duration) -> bool {
+        if !self.availability.is_available() {
+            return false;
+        }
+        let mut probe = self.probe.lock().await;
+        if let Some((asked, answers)) = *probe
+            && asked.elapsed() < limit
+        {
+            return answers;
+        }
+        let ping = self.database.run_command(doc! { "ping": 1 });
+        let asked = Instant::now();
+        let answer = tokio::time::timeout(limit, ping.into_future()).await;
+        let answers = matches!(answer, Ok(Ok(_)));
+        *probe = Some((asked, answers));
+        answers
+    }
+
     async fn in_time<T>(
         &self,
         deadline: Instant,
@@ -182,6 +247,25 @@ impl Collection {
             Err(_) => Err(Sorted::out_of_time(self.out_of_time())),
         }
     }
+}
+
+/// Why a read has no outcome.
+pub enum Unread {
+    Failed(Failure),
+    HeldUp,
+}
+
+fn query<'a>(
+    records: &'a mongodb::Collection<RawDocumentBuf>,
+    ids: &[Id],
+) -> mongodb::action::Find<'a, RawDocumentBuf> {
+    let batch_size = u32::try_from(ids.len() + 1).unwrap_or(u32::MAX);
+    let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
+    let filter = match ids.as_slice() {
+        [id] => doc! { "_id": id },
+        ids => doc! { "_id": { "$in": ids } },
+    };
+    records.find(filter).batch_size(batch_size)
 }
 
 fn latest() -> CollectionOptions {
@@ -207,11 +291,19 @@ impl Attempts {
 
     /// Waits for the moment to try again, or gives up.
     async fn again(&mut self, sorted: Sorted) -> Result<(), Failure> {
-        if !sorted.retry || Instant::now() + self.pause >= self.deadline {
-            return Err(sorted.failure);
+        match sorted.retry && self.pause().await {
+            true => Ok(()),
+            false => Err(sorted.failure),
+        }
+    }
+
+    /// False if there is no time for another attempt.
+    async fn pause(&mut self) -> bool {
+        if Instant::now() + self.pause >= self.deadline {
+            return false;
         }
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(MAX_PAUSE);
-        Ok(())
+        true
     }
 }

@@ -1,5 +1,7 @@
 //! What MongoDB answers to an `update` or a `delete` of several statements.
 
+use std::ops::Range;
+
 use mongodb::bson::{Bson, Document};
 
 use super::failure::{self, RETRYABLE_WRITE, Sorted};
@@ -17,6 +19,8 @@ pub enum Written {
     Unsure,
     /// It was not executed, but may be if it goes alone.
     Alone,
+    /// It is sent again: what became of it comes with another answer.
+    Later,
     Failed(Failure),
 }
 
@@ -30,30 +34,37 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Fails if it was executed, but not confirmed, and may be if it is sent again.
-    pub fn parse(reply: &Document) -> Result<Self, Sorted> {
-        let list = |key| reply.get_array(key).into_iter().flatten();
-        let documents = |key| list(key).filter_map(Bson::as_document);
-        let labelled = list("errorLabels").any(|label| label.as_str() == Some(RETRYABLE_WRITE));
+    /// Of a command of so many statements. Fails if it was executed, but not confirmed, and may be if it
+    /// is sent again; and if it cannot be read.
+    pub fn parse(reply: &Document, count: usize) -> Result<Self, Sorted> {
+        let labels = reply.get_array("errorLabels").into_iter().flatten();
+        let labelled = labels
+            .into_iter()
+            .any(|label| label.as_str() == Some(RETRYABLE_WRITE));
         let unconfirmed = match reply.get_document("writeConcernError") {
             Ok(error) => Some(failure::sort_code(code(error), name(error))),
             Err(_) => None,
         };
         let unconfirmed = match unconfirmed {
             Some(sorted) if sorted.retry || labelled => {
-                let retry = true;
-                return Err(Sorted { retry, ..sorted });
+                return Err(Sorted {
+                    retry: true,
+                    unanswered: true,
+                    ..sorted
+                });
             }
             unconfirmed => unconfirmed.map(|sorted| sorted.failure),
         };
+        let index = |entry: &Document| index(entry).filter(|index| *index < count);
+        let created = entries(reply, "upserted", |entry| index(entry));
+        let failed = entries(reply, "writeErrors", |error| {
+            Some((index(error)?, failure::sort_code(code(error), name(error))))
+        });
+        let malformed = || Sorted::out_of_time(failure::malformed());
         Ok(Reply {
-            matched: reply.get_i32("n").unwrap_or_default().max(0) as usize,
-            created: documents("upserted").filter_map(index).collect(),
-            failed: documents("writeErrors")
-                .filter_map(|error| {
-                    Some((index(error)?, failure::sort_code(code(error), name(error))))
-                })
-                .collect(),
+            matched: (number(reply, "n").and_then(|n| usize::try_from(n).ok())).unwrap_or_default(),
+            created: created.ok_or_else(malformed)?,
+            failed: failed.ok_or_else(malformed)?,
             unconfirmed,
         })
     }
@@ -62,9 +73,13 @@ impl Reply {
         !self.created.is_empty()
     }
 
-    /// What became of each of so many statements.
-    pub fn written(self, count: usize) -> Vec<Written> {
-        let all_matched = self.matched + self.failed.len() == count;
+    /// What became of each of the statements that were sent in these places. Those of which MongoDB
+    /// does not know are answered later, if they are `repeated`.
+    pub fn written(self, places: Range<usize>, repeated: bool) -> Vec<Written> {
+        let count = places.len();
+        let failed = (self.failed.into_iter()).filter(|(place, _)| places.contains(place));
+        let failed: Vec<_> = failed.collect();
+        let all_matched = self.matched + failed.len() == count;
         let rest = match (self.unconfirmed, all_matched) {
             (Some(failure), _) => Written::Failed(failure),
             (None, true) => Written::Matched,
@@ -72,25 +87,52 @@ impl Reply {
         };
         let is_confirmed = !matches!(rest, Written::Failed(_));
         let mut written = vec![rest; count];
-        for index in self.created.into_iter().filter(|_| is_confirmed) {
-            written[index] = Written::Created;
+        let created = self.created.into_iter().filter(|_| is_confirmed);
+        for place in created.filter(|place| places.contains(place)) {
+            written[place - places.start] = Written::Created;
         }
-        for (index, sorted) in self.failed {
-            written[index] = match sorted.retry && count > 1 {
-                true => Written::Alone,
-                false => Written::Failed(sorted.failure),
+        for (place, sorted) in failed {
+            written[place - places.start] = match sorted.unanswered {
+                true if repeated => Written::Later,
+                false if sorted.retry && count > 1 => Written::Alone,
+                _ => Written::Failed(sorted.failure),
             };
         }
         written
     }
 }
 
+/// What `read` makes of each entry of a list; `None` if it cannot be made of one, or there is no list.
+fn entries<T>(
+    reply: &Document,
+    key: &str,
+    read: impl Fn(&Document) -> Option<T>,
+) -> Option<Vec<T>> {
+    match reply.get(key) {
+        None => Some(Vec::new()),
+        Some(list) => (list.as_array()?.iter())
+            .map(|entry| read(entry.as_document()?))
+            .collect(),
+    }
+}
+
 fn index(entry: &Document) -> Option<usize> {
-    usize::try_from(entry.get_i32("index").ok()?).ok()
+    usize::try_from(number(entry, "index")?).ok()
+}
+
+/// A whole number, in whichever of BSON's types: not every server takes the same.
+fn number(document: &Document, key: &str) -> Option<i64> {
+    match document.get(key)? {
+        Bson::Int32(number) => Some(i64::from(*number)),
+        Bson::Int64(number) => Some(*number),
+        Bson::Double(number) if number.fract() == 0.0 => Some(*number as i64),
+        _ => None,
+    }
 }
 
 fn code(error: &Document) -> i32 {
-    error.get_i32("code").unwrap_or_default()
+    let code = number(error, "code").and_then(|code| i32::try_from(code).ok());
+    code.unwrap_or_default()
 }
 
 fn name(error: &Document) -> &str {

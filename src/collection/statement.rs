@@ -1,9 +1,10 @@
 //! The statements of the `update` and `delete` commands.
 
 use mongodb::bson::raw::{CStr, CString, cstr};
-use mongodb::bson::{DateTime, RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
+use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
 
-use crate::difference::Difference;
+use crate::difference::{Difference, is_path};
+use crate::operation::Id;
 
 /// What every write of a session renews.
 #[derive(Debug, Clone, Copy)]
@@ -19,24 +20,23 @@ impl Dates {
     }
 }
 
-/// One element of `updates`.
+/// One element of `updates` or `deletes`.
 #[derive(Debug)]
-pub struct Update {
-    pub statement: RawDocumentBuf,
-    /// Whether a session that is not there is made.
-    pub upsert: bool,
+pub struct Statement {
+    pub id: Id,
+    pub body: RawDocumentBuf,
 }
 
 /// Writes the whole session, made if need be.
-pub fn write_whole(id: &str, data: &RawDocument, dates: Dates) -> Update {
+pub fn write_whole(id: &Id, data: &RawDocument, dates: Dates) -> Statement {
     let mut set = RawDocumentBuf::new();
     set.append(cstr!("data"), data);
     dates.append_to(&mut set);
-    update(&filter(id), &operator(cstr!("$set"), &set), true)
+    update(id, &filter(id), &operator(cstr!("$set"), &set), true)
 }
 
 /// Writes what a request changed in a session that exists.
-pub fn write_difference(id: &str, difference: &Difference<'_>, dates: Dates) -> Update {
+pub fn write_difference(id: &Id, difference: &Difference<'_>, dates: Dates) -> Statement {
     let mut set = RawDocumentBuf::new();
     for (key, value) in &difference.set {
         set.append(path(key), *value);
@@ -50,51 +50,87 @@ pub fn write_difference(id: &str, difference: &Difference<'_>, dates: Dates) -> 
         }
         change.append(cstr!("$unset"), unset);
     }
-    update(&filter(id), &change, false)
+    update(id, &filter(id), &change, false)
 }
 
-/// Replaces `data` whole, provided nobody has written since `stored` was read. Where the two
-/// together would not fit into one command, `updatedAt` stands for the content.
-pub fn write_swap(id: &str, stored: &RawDocument, data: &RawDocument, dates: Dates) -> Update {
-    const FITS: usize = 15 * 1024 * 1024;
-    let together = stored.as_bytes().len() + data.as_bytes().len();
-    let (field, current) = if together < FITS {
-        (cstr!("data"), stored.get("data"))
-    } else {
-        (cstr!("updatedAt"), stored.get("updatedAt"))
-    };
-    let current = current.ok().flatten().unwrap_or(RawBsonRef::Null);
+/// Replaces `data` whole, provided nobody has written since `stored` was read.
+pub fn write_swap(id: &Id, stored: &RawDocument, data: &RawDocument, dates: Dates) -> Statement {
     let mut unchanged = filter(id);
-    unchanged.append(field, operator(cstr!("$eq"), current));
+    let together = stored.as_bytes().len() + data.as_bytes().len();
+    match stored.get("data") {
+        Ok(Some(RawBsonRef::Document(session))) if together > FITS => {
+            let room = FITS.saturating_sub(data.as_bytes().len());
+            append_parts(&mut unchanged, stored, session, room);
+        }
+        session => {
+            let session = session.ok().flatten().unwrap_or(RawBsonRef::Null);
+            unchanged.append(cstr!("data"), operator(cstr!("$eq"), session));
+        }
+    }
     let mut set = RawDocumentBuf::new();
     set.append(cstr!("data"), data);
     dates.append_to(&mut set);
-    update(&unchanged, &operator(cstr!("$set"), &set), false)
+    update(id, &unchanged, &operator(cstr!("$set"), &set), false)
 }
 
-/// One element of `deletes`.
-pub fn delete(id: &str) -> RawDocumentBuf {
-    let mut statement = RawDocumentBuf::new();
-    statement.append(cstr!("q"), filter(id));
-    statement.append(cstr!("limit"), 1);
-    statement
+/// What one command may carry of a session that is there and one that takes its place, in bytes.
+const FITS: usize = 15 * 1024 * 1024;
+
+/// Where a session does not fit into the filter, its dates and as many of its values as there is room
+/// for stand for it, the smallest first: what is written often is small.
+fn append_parts(
+    filter: &mut RawDocumentBuf,
+    stored: &RawDocument,
+    session: &RawDocument,
+    mut room: usize,
+) {
+    for date in [cstr!("updatedAt"), cstr!("expiresAt")] {
+        let current = stored.get(date).ok().flatten();
+        let current = current.unwrap_or(RawBsonRef::Null);
+        filter.append(date, operator(cstr!("$eq"), current));
+    }
+    let elements = session.iter_elements().flatten();
+    let mut elements: Vec<_> = elements.filter(|element| is_path(element.key())).collect();
+    elements.sort_by_key(|element| element.size());
+    for element in elements {
+        // Each costs its path and its operator as well.
+        room = room.saturating_sub(element.size() + element.key().as_str().len() + 32);
+        match element.value() {
+            Ok(value) if room > 0 => {
+                filter.append(path(element.key()), operator(cstr!("$eq"), value));
+            }
+            _ => return,
+        }
+    }
 }
 
-/// One element of `updates` that finds no record, whatever there is under this id.
-pub fn nothing(id: &RawBson) -> RawDocumentBuf {
-    const NO_FIELD: &CStr = cstr!("koa-session-mongo-native");
-    let mut filter = RawDocumentBuf::new();
-    filter.append(cstr!("_id"), id.as_raw_bson_ref());
-    filter.append(NO_FIELD, true);
+pub fn delete(id: &Id) -> Statement {
+    Statement {
+        id: id.clone(),
+        body: delete_body(&filter(id)),
+    }
+}
+
+/// An element of `updates` that finds no record, whatever there is under this id.
+pub fn update_nothing(id: &str) -> RawDocumentBuf {
     let mut unset = RawDocumentBuf::new();
     unset.append(NO_FIELD, "");
-    update(&filter, &operator(cstr!("$unset"), &unset), false).statement
+    update_body(&no_record(id), &operator(cstr!("$unset"), &unset), false)
 }
 
-/// The id of the record that a statement writes.
-pub fn id(statement: &RawDocument) -> Option<RawBson> {
-    let filter = statement.get_document("q").ok()?;
-    Some(filter.get("_id").ok()??.into())
+/// The same for `deletes`.
+pub fn delete_nothing(id: &str) -> RawDocumentBuf {
+    delete_body(&no_record(id))
+}
+
+/// No record has it.
+const NO_FIELD: &CStr = cstr!("koa-session-mongo-native");
+
+/// A filter of one id that finds no record, whatever there is under it.
+pub fn no_record(id: &str) -> RawDocumentBuf {
+    let mut filter = filter(id);
+    filter.append(NO_FIELD, true);
+    filter
 }
 
 fn filter(id: &str) -> RawDocumentBuf {
@@ -109,12 +145,26 @@ fn operator<'a>(name: &CStr, value: impl Into<RawBsonRef<'a>>) -> RawDocumentBuf
     document
 }
 
-fn update(filter: &RawDocument, change: &RawDocument, upsert: bool) -> Update {
+fn update(id: &Id, filter: &RawDocument, change: &RawDocument, upsert: bool) -> Statement {
+    Statement {
+        id: id.clone(),
+        body: update_body(filter, change, upsert),
+    }
+}
+
+fn update_body(filter: &RawDocument, change: &RawDocument, upsert: bool) -> RawDocumentBuf {
     let mut statement = RawDocumentBuf::new();
     statement.append(cstr!("q"), filter);
     statement.append(cstr!("u"), change);
     statement.append(cstr!("upsert"), upsert);
-    Update { statement, upsert }
+    statement
+}
+
+fn delete_body(filter: &RawDocument) -> RawDocumentBuf {
+    let mut statement = RawDocumentBuf::new();
+    statement.append(cstr!("q"), filter);
+    statement.append(cstr!("limit"), 1);
+    statement
 }
 
 /// The dotted path of a top-level key of `data`.

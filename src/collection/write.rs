@@ -2,23 +2,36 @@
 //! is left to the caller, so that the others need not wait for it.
 //!
 //! The driver has no helper that sends many updates to servers before 8.0, so the commands are
-//! built here. They carry a transaction number as the driver's own retryable writes do: a server
-//! that has already executed a statement does not execute it again when the command is repeated,
-//! which would otherwise undo what somebody else wrote in between.
+//! built here. They carry a transaction number as the driver's own retryable writes do: MongoDB
+//! remembers of each statement, by its place in the command, that it was executed under the number
+//! of its session, and does not execute it again when the command is repeated, which would
+//! otherwise undo what somebody else wrote in between.
+//!
+//! | the command                | with a number                      | without                        |
+//! |----------------------------|------------------------------------|--------------------------------|
+//! | never left                 | is sent again                      | is sent again                  |
+//! | was refused before it began | is sent again where that may help | is sent again where that may help |
+//! | got no answer, or one that leaves open what was executed | is sent again; what is left of it in the end is shut out ([`super::fence`]) | fails |
+//! | gets no answer while the server answers others | is sent again in parts | fails at its deadline |
 
+use std::collections::VecDeque;
 use std::future::IntoFuture;
+use std::ops::Range;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use mongodb::ClientSession;
 use mongodb::bson::RawDocumentBuf;
 use mongodb::bson::raw::{RawArrayBuf, cstr};
 use mongodb::options::WriteConcern;
+use tokio::time::{Instant, timeout};
 
-use super::failure::DUPLICATE_KEY;
-use super::fence::{Trip, Unanswered};
+use super::failure::{DUPLICATE_KEY, Sorted, blames_a_session};
 use super::reply::{Reply, Written};
-use super::statement::{self, Update};
+use super::sent::Sent;
+use super::statement::{self, Statement};
+use super::trip::{Stopped, Trip, Unanswered};
 use super::{Attempts, Collection};
 use crate::error::Failure;
 use crate::operation::Id;
@@ -26,160 +39,322 @@ use crate::operation::Id;
 /// How many bytes of statements one command may carry: MongoDB allows 16 MiB and 16 KiB for all.
 const MAX_COMMAND_SIZE: usize = 16 * 1024 * 1024;
 
-impl Collection {
-    /// Executes the statements, each on a document of its own, in any order: all that fit into one
-    /// command. Fails if the command does as a whole.
-    pub async fn update(&self, updates: &[Update], trip: &Trip) -> Result<Vec<Written>, Failure> {
-        let statements: Vec<_> = updates.iter().map(|update| &update.statement).collect();
-        self.write("update", &statements, trip).await
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    Update,
+    Delete,
+}
 
-    pub async fn delete(&self, ids: &[Id], trip: &Trip) -> Result<Vec<Written>, Failure> {
-        let statements: Vec<_> = ids.iter().map(|id| statement::delete(id)).collect();
-        let statements: Vec<_> = statements.iter().collect();
-        self.write("delete", &statements, trip).await
-    }
+/// A command of many statements, each on a document of its own, in any order. It is answered in
+/// parts: mostly in one.
+pub struct Write<'a> {
+    collection: &'a Collection,
+    trip: &'a Trip,
+    command: Command,
+    statements: Vec<Statement>,
+    /// Those that did not fit into the command.
+    unsent: Range<usize>,
+    /// Without one, the commands carry no number.
+    session: Option<ClientSession>,
+    number: i64,
+    /// The statements that have not been answered, as they are to be sent.
+    parts: VecDeque<Range<usize>>,
+    attempts: Attempts,
+    /// How long a part of a command that got no answer as a whole is waited for.
+    patience: Duration,
+    /// Whether something was sent that may still be executed.
+    is_exposed: bool,
+    late: Vec<Id>,
+    has_collided: bool,
+}
 
-    async fn write(
-        &self,
-        command: &str,
-        statements: &[&RawDocumentBuf],
-        trip: &Trip,
-    ) -> Result<Vec<Written>, Failure> {
-        let (sent, _) = statements.split_at(how_many_fit(statements));
-        let reply = match sent {
-            [] => return Ok(Vec::new()),
-            [only] => self.send_alone(command, only, trip).await?,
-            sent => self.send(command, sent, trip).await?,
+/// What became of some of a command's statements.
+pub struct Answer {
+    pub statements: Range<usize>,
+    pub written: Result<Vec<Written>, Failure>,
+    /// No other statement of the command is left to be answered.
+    pub is_last: bool,
+}
+
+impl Answer {
+    /// Each statement's place and what became of it.
+    pub fn into_written(self) -> impl Iterator<Item = (usize, Written)> {
+        let written = match self.written {
+            Ok(written) => written,
+            Err(failure) => vec![Written::Failed(failure); self.statements.len()],
         };
+        self.statements.zip(written)
+    }
+}
+
+impl Collection {
+    /// Does nothing by itself: [`Write::next`] does.
+    pub async fn write<'a>(
+        &'a self,
+        command: Command,
+        statements: Vec<Statement>,
+        trip: &'a Trip,
+    ) -> Write<'a> {
+        let fitting = how_many_fit(&statements);
+        let session = match fitting {
+            0 => None,
+            _ => self.take_session().await,
+        };
+        Write {
+            collection: self,
+            trip,
+            command,
+            unsent: fitting..statements.len(),
+            parts: (fitting > 0).then_some(0..fitting).into_iter().collect(),
+            statements,
+            session,
+            number: self.next_transaction_number(),
+            attempts: Attempts::until(trip.deadline),
+            patience: trip.patience.part,
+            is_exposed: false,
+            late: Vec::new(),
+            has_collided: false,
+        }
+    }
+}
+
+impl Write<'_> {
+    /// The next statements that are answered; `None` after the last.
+    pub async fn next(&mut self) -> Option<Answer> {
+        if !self.unsent.is_empty() {
+            let statements = std::mem::replace(&mut self.unsent, 0..0);
+            return Some(Answer {
+                written: Ok(vec![Written::Alone; statements.len()]),
+                statements,
+                is_last: false,
+            });
+        }
+        loop {
+            let part = self.parts.pop_front()?;
+            let written = match self.attempt(&part).await {
+                Ok(Ok(reply)) => self.read(&part, reply).await.map(Ok),
+                Ok(Err(sorted)) => self.refused(&part, sorted).await,
+                Err(Stopped::HeldUp) => {
+                    self.divide(part.clone());
+                    None
+                }
+                Err(Stopped::Recalled) => Some(Err(self.collection.out_of_time())),
+            };
+            if let Some(written) = written {
+                return Some(self.answer(part, written));
+            }
+        }
+    }
+
+    async fn attempt(&mut self, part: &Range<usize>) -> Result<Result<Reply, Sorted>, Stopped> {
+        let collection = self.collection;
+        let deadline = self.trip.deadline;
+        if Instant::now() >= deadline {
+            return Ok(Err(Sorted::last(collection.out_of_time())));
+        }
+        let run = collection.database.run_raw_command(self.body(part));
+        let is_divisible = self.session.is_some() && (part.len() > 1 || !self.parts.is_empty());
+        let run = match self.session.as_mut() {
+            Some(session) => run.session(session).into_future(),
+            None => run.into_future(),
+        };
+        let sent = Sent::default();
+        let answer = sent.watch(collection.in_time(deadline, run));
+        let answer = match (is_divisible, self.is_exposed) {
+            (true, true) if self.trip.was_held_up() => timeout(self.patience, answer)
+                .await
+                .map_err(|_| Stopped::HeldUp)?,
+            _ => {
+                self.trip
+                    .wait(collection, is_divisible, &sent, answer)
+                    .await?
+            }
+        };
+        let reply = answer.and_then(|reply| Reply::parse(&reply, part.end));
+        Ok(reply.map_err(|sorted| Sorted {
+            unanswered: sorted.unanswered && sent.has_left(),
+            ..sorted
+        }))
+    }
+
+    /// Some of it gets no answer: who that is shows when they are sent apart. The statements keep
+    /// their places in the command, by which MongoDB knows what it has executed already.
+    fn divide(&mut self, part: Range<usize>) {
+        self.is_exposed = true;
+        let middle = part.start + part.len() / 2;
+        if part.len() > 1 {
+            self.parts.extend([part.start..middle, middle..part.end]);
+        } else {
+            self.patience *= 2;
+            self.parts.push_back(part);
+        }
+    }
+
+    /// What an answer says of the statements; `None` if it is to be asked for again.
+    async fn read(&mut self, part: &Range<usize>, mut reply: Reply) -> Option<Vec<Written>> {
         if reply.made_some() {
-            self.made.notify_one();
+            self.collection.made.notify_one();
         }
-        let mut written = reply.written(sent.len());
-        written.resize(statements.len(), Written::Alone);
-        Ok(written)
+        if self.statements.len() == 1
+            && let Some((_, sorted)) = reply.failed.pop()
+        {
+            let failure = self.fail_alone(part, sorted).await?;
+            return Some(vec![Written::Failed(failure)]);
+        }
+        let failed = reply.failed.iter();
+        let unknown = failed.filter(|(place, sorted)| sorted.unanswered && part.contains(place));
+        let unknown: Vec<usize> = unknown.map(|(place, _)| *place).collect();
+        self.is_exposed |= !unknown.is_empty();
+        let are_repeated =
+            !unknown.is_empty() && self.are_numbers_kept().await && self.attempts.pause().await;
+        if are_repeated {
+            let parts = unknown.into_iter().map(|place| place..place + 1);
+            self.parts.extend(parts);
+        }
+        Some(reply.written(part.clone(), are_repeated))
     }
 
-    /// Repeats the statement, too, where that may help.
-    async fn send_alone(
-        &self,
-        command: &str,
-        statement: &RawDocumentBuf,
-        trip: &Trip,
-    ) -> Result<Reply, Failure> {
-        let mut attempts = Attempts::until(trip.deadline);
-        let mut has_collided = false;
-        loop {
-            let mut reply = self.send(command, &[statement], trip).await?;
-            let Some((_, sorted)) = reply.failed.pop() else {
-                return Ok(reply);
+    /// The command has failed as a whole. If that is for the sake of one of its statements, and none
+    /// was executed, each goes alone.
+    async fn refused(
+        &mut self,
+        part: &Range<usize>,
+        sorted: Sorted,
+    ) -> Option<Result<Vec<Written>, Failure>> {
+        let was_executed = sorted.unanswered;
+        let failure = self.fail(part, sorted).await?;
+        let go_alone = part.len() > 1 && !was_executed && blames_a_session(&failure);
+        Some(match go_alone {
+            true => Ok(vec![Written::Alone; part.len()]),
+            false => Err(failure),
+        })
+    }
+
+    /// MongoDB has refused the only statement: it is sent again where that may help.
+    async fn fail_alone(&mut self, part: &Range<usize>, sorted: Sorted) -> Option<Failure> {
+        // Two stores that make the same session at once collide, and the second attempt finds it.
+        // Who collides again does so with a unique index of the application.
+        let collides = sorted.failure.mongo_code == Some(DUPLICATE_KEY);
+        if collides && self.has_collided {
+            return Some(sorted.failure);
+        }
+        self.has_collided |= collides;
+        self.fail(part, sorted).await
+    }
+
+    /// Why the statements fail; `None` if they are to be sent again.
+    async fn fail(&mut self, part: &Range<usize>, sorted: Sorted) -> Option<Failure> {
+        if sorted.without_number && !self.is_exposed && self.session.is_some() {
+            self.collection.numbers.are_refused();
+            self.collection.give_back(self.session.take());
+            self.parts.push_front(part.clone());
+            return None;
+        }
+        self.is_exposed |= sorted.unanswered;
+        // Executed or not: only a number says.
+        let may_be_repeated = !sorted.unanswered || self.are_numbers_kept().await;
+        if !may_be_repeated {
+            return Some(sorted.failure);
+        }
+        if let Err(failure) = self.attempts.again(sorted).await {
+            return Some(failure);
+        }
+        self.parts.push_front(part.clone());
+        None
+    }
+
+    async fn are_numbers_kept(&self) -> bool {
+        self.session.is_some() && self.collection.numbers.are_kept(self.trip.deadline).await
+    }
+
+    fn answer(
+        &mut self,
+        statements: Range<usize>,
+        written: Result<Vec<Written>, Failure>,
+    ) -> Answer {
+        if self.is_exposed && self.session.is_some() {
+            self.note_late(&statements, &written);
+        }
+        let is_last = self.parts.is_empty();
+        if is_last {
+            self.end();
+        }
+        Answer {
+            statements,
+            written,
+            is_last,
+        }
+    }
+
+    /// Of what it has executed MongoDB knows the number, and does not execute it again. Of the rest
+    /// something that was sent and not answered may still arrive.
+    fn note_late(&mut self, statements: &Range<usize>, written: &Result<Vec<Written>, Failure>) {
+        for place in statements.clone() {
+            let is_known = match written {
+                Ok(written) => matches!(
+                    written[place - statements.start],
+                    Written::Matched | Written::Created | Written::Later
+                ),
+                Err(_) => false,
             };
-            // Two stores that make the same session at once collide, and the second attempt finds
-            // it. Who collides again does so with a unique index of the application.
-            let collides = sorted.failure.mongo_code == Some(DUPLICATE_KEY);
-            if collides && has_collided {
-                return Err(sorted.failure);
-            }
-            has_collided |= collides;
-            attempts.again(sorted).await?;
-        }
-    }
-
-    async fn send(
-        &self,
-        command: &str,
-        statements: &[&RawDocumentBuf],
-        trip: &Trip,
-    ) -> Result<Reply, Failure> {
-        let mut session = self.take_session().await;
-        let number = self.next_transaction_number();
-        let mut attempts = Attempts::until(trip.deadline);
-        let mut unanswered = false;
-        loop {
-            let body = self.body(command, statements, session.is_some().then_some(number));
-            let run = self.database.run_raw_command(body);
-            let answer = match session.as_mut() {
-                Some(session) => {
-                    self.in_time(trip.deadline, run.session(session).into_future())
-                        .await
-                }
-                None => self.in_time(trip.deadline, run.into_future()).await,
-            };
-            match answer.and_then(|reply| Reply::parse(&reply)) {
-                // What found no record left no trace of its number: an attempt that was not
-                // answered may still arrive.
-                Ok(reply) if unanswered && reply.matched < statements.len() => {
-                    self.leave_behind(session, statements, trip);
-                    return Ok(reply);
-                }
-                Ok(reply) => {
-                    self.give_back(session);
-                    return Ok(reply);
-                }
-                Err(sorted) if session.is_some() && sorted.without_number => {
-                    self.retryable_writes.store(false, Ordering::Relaxed);
-                    session = None;
-                }
-                Err(sorted) => {
-                    unanswered |= sorted.unanswered;
-                    if let Err(failure) = attempts.again(sorted).await {
-                        match unanswered {
-                            true => self.leave_behind(session, statements, trip),
-                            false => self.give_back(session),
-                        }
-                        return Err(failure);
-                    }
-                }
+            if !is_known {
+                let id = self.statements[place].id.clone();
+                self.trip.is_late(id.clone());
+                self.late.push(id);
             }
         }
     }
 
-    fn leave_behind(
-        &self,
-        session: Option<ClientSession>,
-        statements: &[&RawDocumentBuf],
-        trip: &Trip,
-    ) {
-        if let Some(session) = session {
-            let ids = statements.iter().filter_map(|one| statement::id(one));
-            let ids = ids.collect();
-            trip.leave_behind(Unanswered { session, ids });
+    fn end(&mut self) {
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        if self.late.is_empty() {
+            self.collection.give_back(Some(session));
+        } else {
+            let ids = std::mem::take(&mut self.late);
+            self.trip.leave_behind(Unanswered { session, ids });
         }
     }
 
-    pub(super) fn next_transaction_number(&self) -> i64 {
-        self.transaction_number.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    fn body(
-        &self,
-        command: &str,
-        statements: &[&RawDocumentBuf],
-        transaction_number: Option<i64>,
-    ) -> RawDocumentBuf {
-        let list: RawArrayBuf = statements
-            .iter()
-            .map(|statement| statement.as_ref())
+    fn body(&self, part: &Range<usize>) -> RawDocumentBuf {
+        let (name, field) = match self.command {
+            Command::Update => (cstr!("update"), cstr!("updates")),
+            Command::Delete => (cstr!("delete"), cstr!("deletes")),
+        };
+        let in_their_place = (part.start > 0).then(|| {
+            let id = &self.statements[part.start].id;
+            match self.command {
+                Command::Update => statement::update_nothing(id),
+                Command::Delete => statement::delete_nothing(id),
+            }
+        });
+        let others = in_their_place.iter().cycle().take(part.start);
+        let sent = self.statements[part.clone()].iter();
+        let list: RawArrayBuf = (others.map(|nothing| nothing.as_ref()))
+            .chain(sent.map(|statement| statement.body.as_ref()))
             .collect();
         let mut body = RawDocumentBuf::new();
-        let (name, field) = match command {
-            "update" => (cstr!("update"), cstr!("updates")),
-            _ => (cstr!("delete"), cstr!("deletes")),
-        };
-        body.append(name, self.records.name());
+        body.append(name, self.collection.records.name());
         body.append(field, list);
         body.append(cstr!("ordered"), false);
-        if let Some(number) = transaction_number {
-            body.append(cstr!("txnNumber"), number);
+        if self.session.is_some() {
+            body.append(cstr!("txnNumber"), self.number);
         }
-        if let Some(concern) = &self.write_concern {
+        if let Some(concern) = &self.collection.write_concern {
             body.append(cstr!("writeConcern"), concern.as_ref());
         }
         body
     }
+}
+
+impl Collection {
+    pub(super) fn next_transaction_number(&self) -> i64 {
+        self.transaction_number.fetch_add(1, Ordering::Relaxed) + 1
+    }
 
     async fn take_session(&self) -> Option<ClientSession> {
-        if !self.retryable_writes.load(Ordering::Relaxed) {
+        if self.numbers.are_absent() {
             return None;
         }
         let idle = self.lock_sessions().pop();
@@ -203,10 +378,10 @@ impl Collection {
 }
 
 /// How many of the statements fit into one command; one always does.
-fn how_many_fit(statements: &[&RawDocumentBuf]) -> usize {
+fn how_many_fit(statements: &[Statement]) -> usize {
     let mut size = 0;
     let fitting = statements.iter().take_while(|statement| {
-        size += statement.as_bytes().len();
+        size += statement.body.as_bytes().len();
         size <= MAX_COMMAND_SIZE
     });
     fitting.count().max(1).min(statements.len())

@@ -40,6 +40,8 @@ pub enum Connection {
     Ready {
         collection: Arc<Collection>,
         _indexing: AbortOnDrop<()>,
+        /// Beside the operations, which wait for it only where they need to know.
+        _asking: AbortOnDrop<()>,
     },
     /// The driver cannot do what the options ask for.
     Impossible(Failure),
@@ -65,7 +67,7 @@ impl Connection {
             Connection::Indexing { made, .. } => {
                 // However it ended, operations show what the matter is.
                 let _ = made.await;
-                self.make_ready();
+                self.make_ready(completions);
             }
             Connection::Ready { .. } | Connection::Impossible(_) => std::future::pending().await,
         }
@@ -83,8 +85,8 @@ impl Connection {
     }
 
     /// Ends what goes on in the background; disconnecting would wait for it.
-    pub fn end(self) -> Option<Arc<Collection>> {
-        match self {
+    pub fn end(&mut self) -> Option<Arc<Collection>> {
+        match std::mem::replace(self, Connection::Impossible(Failure::internal())) {
             Connection::Indexing { collection, .. } | Connection::Ready { collection, .. } => {
                 Some(collection)
             }
@@ -92,26 +94,33 @@ impl Connection {
         }
     }
 
-    pub fn has_waited(&mut self, time: Duration, availability: &Availability) {
+    pub fn has_waited(
+        &mut self,
+        time: Duration,
+        availability: &Availability,
+        completions: &Arc<dyn Completions>,
+    ) {
         if let Connection::Indexing { waited, .. } = self
             && availability.is_available()
         {
             *waited += time;
             if *waited >= INDEX_PATIENCE {
-                self.make_ready();
+                self.make_ready(completions);
             }
         }
     }
 
-    fn make_ready(&mut self) {
+    fn make_ready(&mut self, completions: &Arc<dyn Completions>) {
         let former = std::mem::replace(self, Connection::Impossible(Failure::internal()));
         if let Connection::Indexing {
             collection, task, ..
         } = former
         {
+            let asking = ask_for_numbers(collection.clone(), completions.clone());
             *self = Connection::Ready {
                 collection,
                 _indexing: task,
+                _asking: AbortOnDrop(tokio::spawn(asking)),
             };
         }
     }
@@ -125,6 +134,17 @@ async fn connect(options: Options, availability: Availability) -> Result<Arc<Col
                 tokio::time::sleep(BACKGROUND_PAUSE).await;
             }
             ended => return ended,
+        }
+    }
+}
+
+/// Makes sure that what the promises need of the server is there, or says that it is not.
+async fn ask_for_numbers(collection: Arc<Collection>, completions: Arc<dyn Completions>) {
+    loop {
+        match collection.ask_for_numbers().await {
+            Ok(None) => return,
+            Ok(Some(warning)) => return completions.warning(warning),
+            Err(_) => tokio::time::sleep(BACKGROUND_PAUSE).await,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One batch on its way, and what leaves it before it ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -8,32 +8,26 @@ use tokio::task::Id as TaskId;
 use tokio::time::Instant;
 
 use super::Completions;
-use super::lanes::Kind;
+use super::doubts::Doubt;
+use super::lanes::Route;
 use crate::batch::{self, Ended, Leave};
-use crate::collection::{Collection, Trip};
+use crate::collection::{Collection, Recall, Trip, Unanswered};
 use crate::error::Code;
-use crate::operation::{Operation, Outcome};
+use crate::operation::{Id, Operation, Outcome};
 
 /// A batch on its way.
 pub struct Errand {
-    /// Whose room it takes; operations that left a batch to go alone take none.
-    pub kind: Option<Kind>,
+    pub route: Route,
     pub sent: Instant,
     /// On how many ids it was sent.
     pub ids: usize,
     pub operations: Vec<Arc<Operation>>,
-}
-
-/// Operations that leave a batch before it ends.
-pub struct Leaving {
-    pub batch: TaskId,
-    pub operations: Vec<Arc<Operation>>,
-    /// Whether they have ended, or go on alone.
-    pub have_ended: bool,
+    /// Ends it where nothing of it has left yet.
+    pub recall: Recall,
 }
 
 impl Errand {
-    /// It is then on its way only to shut out what it left unanswered.
+    /// Nobody waits for it any more.
     pub fn is_settled(&self) -> bool {
         self.operations
             .iter()
@@ -41,21 +35,45 @@ impl Errand {
     }
 }
 
-/// Gives how long the answer took, if there was one.
+/// What batches and fences tell the worker before they end.
+pub enum News {
+    /// These operations of a batch have ended, and nothing of them is on its way any more.
+    Ended(TaskId, Vec<Arc<Operation>>),
+    /// These of a batch, all on one id, go on alone: of their own accord, or since some of the batch
+    /// get no answer.
+    Alone(TaskId, Vec<Arc<Operation>>, Option<Doubt>),
+    /// What may be executed of these ids was shut out.
+    ShutOut(Vec<Id>),
+}
+
+/// How a batch ended.
+pub struct Arrival {
+    pub is_answered: bool,
+    /// How long the answer took, where nobody was left without one.
+    pub took: Option<Duration>,
+    /// What MongoDB may still execute.
+    pub unanswered: Vec<Unanswered>,
+    /// Operations that go on alone, once what may still be executed of them is shut out.
+    pub alone: Vec<Arc<Operation>>,
+    /// Operations that got no answer, while MongoDB answered others.
+    pub silent: Vec<Arc<Operation>>,
+}
+
 pub async fn run_batch(
     collection: Arc<Collection>,
     completions: Arc<dyn Completions>,
-    exit: UnboundedSender<Leaving>,
+    news: UnboundedSender<News>,
     operations: Vec<Arc<Operation>>,
     touch_after: Duration,
-    deadline: Instant,
-) -> Option<Duration> {
+    trip: Trip,
+) -> Arrival {
     let sent = Instant::now();
-    let trip = Trip::until(deadline);
     let door = Door {
         batch: tokio::task::id(),
         completions: &*completions,
-        exit,
+        news,
+        trip: &trip,
+        alone: Mutex::default(),
     };
     let batch = batch::Batch {
         collection: &collection,
@@ -65,10 +83,21 @@ pub async fn run_batch(
         leave: &door,
     };
     let ended = batch.run().await;
-    let took = ended.iter().any(is_answer).then(|| sent.elapsed());
+    let was_held_up = trip.was_held_up();
+    let is_answered = ended.iter().any(is_answer);
+    let silent: Vec<_> = (ended.iter())
+        .filter(|ended| was_held_up && !is_answer(ended))
+        .map(|(operation, _)| operation.clone())
+        .collect();
     report(&*completions, ended);
-    collection.fence(trip).await;
-    took
+    let alone = (door.alone.into_inner()).unwrap_or_else(PoisonError::into_inner);
+    Arrival {
+        is_answered,
+        took: (is_answered && silent.is_empty()).then(|| sent.elapsed()),
+        unanswered: trip.into_unanswered(),
+        alone,
+        silent,
+    }
 }
 
 fn is_answer((_, outcome): &Ended) -> bool {
@@ -78,34 +107,35 @@ fn is_answer((_, outcome): &Ended) -> bool {
     }
 }
 
-/// By which operations leave a batch.
+/// By which operations leave a batch. What the batch has sent of them may be late: then they wait
+/// inside until that is shut out.
 struct Door<'a> {
     batch: TaskId,
     completions: &'a dyn Completions,
-    exit: UnboundedSender<Leaving>,
-}
-
-impl Door<'_> {
-    fn leave(&self, operations: Vec<Arc<Operation>>, have_ended: bool) {
-        // Fails only while the store ends, and all that it has accepted has.
-        let _ = self.exit.send(Leaving {
-            batch: self.batch,
-            operations,
-            have_ended,
-        });
-    }
+    news: UnboundedSender<News>,
+    trip: &'a Trip,
+    alone: Mutex<Vec<Arc<Operation>>>,
 }
 
 impl Leave for Door<'_> {
     fn ended(&self, ended: Vec<Ended>) {
         let operations = ended.iter().map(|(operation, _)| operation.clone());
-        let operations = operations.collect();
+        let free = operations.filter(|operation| !self.trip.may_be_late(&operation.id));
+        let free = free.collect();
         report(self.completions, ended);
-        self.leave(operations, true);
+        // Fails only while the store ends, and all that it has accepted has.
+        let _ = self.news.send(News::Ended(self.batch, free));
     }
 
     fn alone(&self, operations: &[Arc<Operation>]) {
-        self.leave(operations.to_vec(), false);
+        let is_late = |operation: &Arc<Operation>| self.trip.may_be_late(&operation.id);
+        if operations.first().is_some_and(is_late) {
+            let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+            alone.extend_from_slice(operations);
+        } else {
+            let doubt = self.trip.was_held_up().then_some(Doubt::Neighbour);
+            let _ = (self.news).send(News::Alone(self.batch, operations.to_vec(), doubt));
+        }
     }
 }
 

@@ -10,6 +10,9 @@
 
 use std::time::Duration;
 
+use super::lanes::Route;
+use crate::collection::Patience;
+
 /// An answer this much longer brings room for one batch more.
 const STEP: Duration = Duration::from_micros(400);
 
@@ -32,8 +35,42 @@ pub const MOST_HELD_UP: usize = 16;
 /// The same while there is no server, for which they would only wait and take memory.
 pub const MOST_WITHOUT_SERVER: usize = 4;
 
-/// The same with those that nobody waits for any more, which only shut out late writes.
-pub const MOST_LEFT_BEHIND: usize = 32;
+/// After so many commands of which nobody knows whether they may still be executed, the server is
+/// written to no more until some of them are shut out.
+pub const MOST_FENCES: usize = 1024;
+
+/// What travels alone is on its way by so many at once, out of as many connections.
+const ALONE: Share = Share { part: 4, most: 32 };
+
+/// The same of what got no answer even so.
+const SILENT: Share = Share { part: 8, most: 12 };
+
+/// What takes the place of others for long must leave them most of the connections.
+struct Share {
+    part: usize,
+    most: usize,
+}
+
+impl Share {
+    fn of(&self, connections: usize) -> usize {
+        (connections / self.part).clamp(1, self.most)
+    }
+}
+
+/// How many single operations may be on their way on a route.
+pub fn most_alone(route: Route, connections: usize) -> usize {
+    match route {
+        Route::Silent => SILENT.of(connections),
+        _ => ALONE.of(connections),
+    }
+}
+
+/// A command is not asked after before it has taken so long.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Of its time, so much may pass before a command is asked after, whatever is usual: who turns out to be
+/// a neighbour of one that gets no answer needs the rest.
+const PART_OF_TIME: u32 = 4;
 
 /// A batch is not made smaller than this for the sake of the next one.
 const SMALL: usize = 8;
@@ -43,7 +80,7 @@ const SMALL: usize = 8;
 pub struct Traffic {
     /// Not counting those that are held up.
     pub batches: usize,
-    /// The ids in them, not counting those of batches that are overdue or that nobody waits for.
+    /// The ids in them, not counting those of batches that are overdue.
     pub ids: usize,
 }
 
@@ -51,18 +88,19 @@ pub struct Traffic {
 pub struct Flow {
     shortest: Duration,
     usual: Duration,
-}
-
-impl Default for Flow {
-    fn default() -> Self {
-        Flow {
-            shortest: STEP,
-            usual: STEP,
-        }
-    }
+    /// That of an operation.
+    timeout: Duration,
 }
 
 impl Flow {
+    pub fn new(timeout: Duration) -> Self {
+        Flow {
+            shortest: STEP,
+            usual: STEP,
+            timeout,
+        }
+    }
+
     /// The most batches of a kind, not counting those that are held up.
     pub fn limit(&self, round_trip: Option<Duration>) -> usize {
         let shortest = round_trip.map_or(self.shortest, |trip| trip.min(self.shortest));
@@ -73,7 +111,22 @@ impl Flow {
     }
 
     pub fn is_held_up(&self, age: Duration) -> bool {
-        age > (self.usual * HELD_UP).max(PATIENCE)
+        age > self.most_usual().max(PATIENCE)
+    }
+
+    fn most_usual(&self) -> Duration {
+        (self.usual * HELD_UP).min(self.timeout / PART_OF_TIME)
+    }
+
+    /// How long a batch waits for its answer before it asks whether the server answers others.
+    pub fn patience(&self) -> Patience {
+        let least = LEAST_PATIENCE.min(self.timeout / (2 * PART_OF_TIME));
+        let whole = self.most_usual().max(least);
+        Patience {
+            whole,
+            long: whole.max(self.timeout / PART_OF_TIME),
+            part: (self.usual * OVERDUE).clamp(whole / 8, whole / 2),
+        }
     }
 
     /// Whether an answer is no longer worth waiting for with others.
@@ -108,7 +161,7 @@ mod tests {
     use super::*;
 
     fn flow(answers: &[u64]) -> Flow {
-        let mut flow = Flow::default();
+        let mut flow = Flow::new(Duration::from_secs(10));
         for millis in answers.repeat(200) {
             flow.learn(Duration::from_millis(millis));
         }

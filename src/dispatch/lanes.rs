@@ -1,9 +1,23 @@
 //! Which operations may go next: those on one id in the order of their calls, those on different
 //! ids independently of each other.
+//!
+//! An id that has operations has a lane, and of a lane at most one operation is on its way, except
+//! that reads in a row share one. Who holds the lane decides when the next may go:
+//!
+//! | holder   | from                                       | until                                  |
+//! |----------|--------------------------------------------|----------------------------------------|
+//! | `Nobody` |                                            | an operation is taken                  |
+//! | `Batch`  | [`Lanes::take`]                            | it has ended, or leaves its batch      |
+//! | `Fence`  | its batch ends, and what it sent may still | MongoDB refuses whatever arrives late, |
+//! |          | be executed: [`Lanes::shut_out`]           | which [`Lanes::release`] says          |
+//!
+//! What runs out of time leaves its lane whoever holds it, so that nothing is kept for an id that
+//! stays held for long.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::doubts::{Doubt, Doubts};
 use crate::operation::{Action, Id, Operation};
 
 /// Operations that can travel in one command.
@@ -26,97 +40,182 @@ impl Kind {
     }
 }
 
+/// With whom an operation travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// With others of its kind.
+    Together(Kind),
+    /// By itself: it left a batch, or its id is in doubt.
+    Alone,
+    /// By itself, among those that got no answer even so.
+    Silent,
+}
+
+impl Route {
+    pub const ALL: [Route; 5] = [
+        Route::Together(Kind::Get),
+        Route::Together(Kind::Set),
+        Route::Together(Kind::Destroy),
+        Route::Alone,
+        Route::Silent,
+    ];
+
+    fn index(self) -> usize {
+        match self {
+            Route::Together(kind) => kind as usize,
+            Route::Alone => Kind::ALL.len(),
+            Route::Silent => Kind::ALL.len() + 1,
+        }
+    }
+}
+
 /// The most operations that one batch takes.
 const MAX_OPERATIONS: usize = 512;
 
 /// A batch takes no more operations once it has this many bytes of content.
 const MAX_WEIGHT: usize = 4 * 1024 * 1024;
 
-/// A lane per id that has operations waiting or under way.
+/// A lane per id that has operations waiting or is held.
 #[derive(Default)]
 pub struct Lanes {
     lanes: HashMap<Id, Lane>,
-    /// By kind, the ids whose next operation may be sent. A hint: the lane itself decides.
-    ready: [VecDeque<Id>; 3],
+    /// By route, the ids whose next operation may be sent. A lane that nobody holds and that has an
+    /// operation waiting is in the queue of its route at least once; where it is also in others, or
+    /// more than once, those are hints that `take` drops.
+    ready: [VecDeque<Id>; Route::ALL.len()],
+    doubts: Doubts,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    #[default]
+    Nobody,
+    Batch,
+    Fence,
 }
 
 #[derive(Default)]
 struct Lane {
     waiting: VecDeque<Arc<Operation>>,
-    under_way: bool,
+    holder: Holder,
+    /// The next operation left a batch to go alone.
+    next_goes_alone: bool,
 }
 
 impl Lane {
-    /// The kind of the next operation; what ran out of time while it waited is not sent any more.
-    fn next_kind(&mut self) -> Option<Kind> {
+    /// The next operation; what ran out of time while it waited is not sent any more.
+    fn next(&mut self) -> Option<&Arc<Operation>> {
         while self.waiting.front().is_some_and(|next| next.is_settled()) {
             self.waiting.pop_front();
+            self.next_goes_alone = false;
         }
-        self.waiting.front().map(|next| Kind::of(next))
+        self.waiting.front()
+    }
+
+    fn route(&mut self, doubt: Option<Doubt>) -> Option<Route> {
+        let kind = Kind::of(self.next()?);
+        Some(match doubt {
+            Some(Doubt::Silent) => Route::Silent,
+            Some(Doubt::Neighbour) => Route::Alone,
+            None if self.next_goes_alone => Route::Alone,
+            None => Route::Together(kind),
+        })
+    }
+
+    /// The next operation, or all reads that are next, up to so many.
+    fn take(&mut self, most: usize) -> impl Iterator<Item = Arc<Operation>> {
+        self.holder = Holder::Batch;
+        self.next_goes_alone = false;
+        let is_get = |operation: &&Arc<Operation>| Kind::of(operation) == Kind::Get;
+        let gets = self.waiting.iter().take(most).take_while(is_get).count();
+        self.waiting
+            .drain(..gets.max(1))
+            .filter(|next| !next.is_settled())
     }
 }
 
 impl Lanes {
-    /// How many ids have an operation of this kind to be sent, roughly.
-    pub fn count_ready(&self, kind: Kind) -> usize {
-        self.ready[kind as usize].len()
+    /// How many ids have an operation of this route to be sent, roughly.
+    pub fn count_ready(&self, route: Route) -> usize {
+        self.ready[route.index()].len()
     }
 
     pub fn add(&mut self, operation: Arc<Operation>) {
         let id = operation.id.clone();
-        let kind = Kind::of(&operation);
+        let doubt = self.doubts.about(&id);
         let lane = self.lanes.entry(id.clone()).or_default();
-        if lane.waiting.is_empty() && !lane.under_way {
-            self.ready[kind as usize].push_back(id);
-        }
+        let is_next = lane.waiting.is_empty() && lane.holder == Holder::Nobody;
         lane.waiting.push_back(operation);
+        if let Some(route) = lane.route(doubt).filter(|_| is_next) {
+            self.ready[route.index()].push_back(id);
+        }
     }
 
-    /// Takes operations of a kind that may travel together, on at most so many ids: one of each, or
-    /// all reads that are next in its lane. They come in the order of their ids, and their lanes are
-    /// held until [`Lanes::release`].
-    pub fn take(&mut self, kind: Kind, most_ids: usize) -> Vec<Arc<Operation>> {
+    /// Takes operations of a route that may travel together, on at most so many ids: one of each,
+    /// or all reads that are next in its lane. Their lanes are held until they are released.
+    ///
+    /// They come in the order of their ids, in every process: a server that locks what a command
+    /// writes until its end would have two of them wait for each other forever, if each had first
+    /// what the other wants next. (Seen on DocumentDB for PostgreSQL.) Besides, each is then near the
+    /// one before in the server's index.
+    pub fn take(&mut self, route: Route, most_ids: usize) -> Vec<Arc<Operation>> {
         let mut batch: Vec<Arc<Operation>> = Vec::new();
         let mut weight = 0;
         let mut ids = 0;
         while ids < most_ids && batch.len() < MAX_OPERATIONS && weight < MAX_WEIGHT {
-            let Some(id) = self.ready[kind as usize].pop_front() else {
+            let Some(id) = self.ready[route.index()].pop_front() else {
                 break;
             };
-            let Some(lane) = self.lanes.get_mut(&id).filter(|lane| !lane.under_way) else {
+            let doubt = self.doubts.about(&id);
+            let lane = self.lanes.get_mut(&id);
+            let Some(lane) = lane.filter(|lane| lane.holder == Holder::Nobody) else {
                 continue;
             };
-            if lane.next_kind() != Some(kind) {
+            if lane.route(doubt) != Some(route) {
                 self.settle_lane(&id);
                 continue;
             }
-            lane.under_way = true;
             ids += 1;
-            let next = lane.waiting.pop_front();
-            weight += next.as_ref().map_or(0, |next| next.weight());
-            batch.extend(next);
-            while kind == Kind::Get && lane.next_kind() == Some(Kind::Get) {
-                batch.extend(lane.waiting.pop_front());
+            for operation in lane.take(MAX_OPERATIONS - batch.len()) {
+                weight += operation.weight();
+                batch.push(operation);
             }
         }
-        // The server takes them in this order, and each is near the one before in its index.
         batch.sort_by(|one, other| one.id.cmp(&other.id));
         batch
     }
 
-    /// The operation under way on this id has ended; the next one may go.
+    /// Nothing is on its way on this id any more; the next operation may go.
     pub fn release(&mut self, id: &Id) {
-        if let Some(lane) = self.lanes.get_mut(id) {
-            lane.under_way = false;
-            self.settle_lane(id);
+        self.hand_to(Holder::Nobody, id);
+    }
+
+    /// The batch has ended, but what it sent may still be executed: the next operation waits.
+    pub fn shut_out(&mut self, id: &Id) {
+        self.hand_to(Holder::Fence, id);
+    }
+
+    /// The operation has left its batch, and is the next in its lane again, to go alone.
+    pub fn give_back(&mut self, operation: Arc<Operation>) {
+        if let Some(lane) = self.lanes.get_mut(&operation.id) {
+            lane.waiting.push_front(operation);
+            lane.next_goes_alone = true;
         }
     }
 
-    /// The operation has run out of time: if it was next in its lane, the lane goes on.
+    /// What is known of how this id answers.
+    pub fn doubt(&mut self, id: &Id, doubt: Doubt) {
+        self.doubts.add(id, doubt);
+    }
+
+    /// MongoDB has answered about this id.
+    pub fn trust(&mut self, id: &Id) {
+        self.doubts.remove(id);
+    }
+
+    /// The operation has run out of time: its lane keeps it no longer.
     pub fn expire(&mut self, operation: &Operation) {
-        if (self.lanes.get(&operation.id)).is_some_and(|lane| !lane.under_way) {
-            self.settle_lane(&operation.id);
-        }
+        self.settle_lane(&operation.id);
         // While nothing can be sent nobody takes the hints either.
         let hints: usize = self.ready.iter().map(VecDeque::len).sum();
         if hints > 2 * self.lanes.len() + MAX_OPERATIONS {
@@ -126,21 +225,31 @@ impl Lanes {
 
     fn renew_hints(&mut self) {
         self.ready = Default::default();
-        let waiting = self.lanes.iter_mut().filter(|(_, lane)| !lane.under_way);
-        for (id, lane) in waiting {
-            if let Some(kind) = lane.next_kind() {
-                self.ready[kind as usize].push_back(id.clone());
-            }
+        let ids: Vec<Id> = self.lanes.keys().cloned().collect();
+        for id in ids {
+            self.settle_lane(&id);
         }
     }
 
-    /// Announces what is next in a lane, or removes the lane.
+    fn hand_to(&mut self, holder: Holder, id: &Id) {
+        if let Some(lane) = self.lanes.get_mut(id) {
+            lane.holder = holder;
+            self.settle_lane(id);
+        }
+    }
+
+    /// Announces what is next in a lane that nobody holds, or removes it if nothing is.
     fn settle_lane(&mut self, id: &Id) {
-        match self.lanes.get_mut(id).and_then(Lane::next_kind) {
-            Some(kind) => self.ready[kind as usize].push_back(id.clone()),
-            None => {
+        let doubt = self.doubts.about(id);
+        let Some(lane) = self.lanes.get_mut(id) else {
+            return;
+        };
+        match (lane.route(doubt), lane.holder) {
+            (Some(route), Holder::Nobody) => self.ready[route.index()].push_back(id.clone()),
+            (None, Holder::Nobody) => {
                 self.lanes.remove(id);
             }
+            (_, Holder::Batch | Holder::Fence) => {}
         }
     }
 }
@@ -181,9 +290,9 @@ mod tests {
         let mut lanes = lanes(&[("a", Kind::Set), ("a", Kind::Get), ("a", Kind::Destroy)]);
         for kind in [Kind::Set, Kind::Get, Kind::Destroy] {
             for other in Kind::ALL {
-                assert_eq!(lanes.count_ready(other) > 0, other == kind);
+                assert_eq!(lanes.count_ready(Route::Together(other)) > 0, other == kind);
             }
-            let batch = lanes.take(kind, usize::MAX);
+            let batch = lanes.take(Route::Together(kind), usize::MAX);
             assert_eq!(batch.len(), 1);
             lanes.release(&batch[0].id);
         }
@@ -198,17 +307,29 @@ mod tests {
             ("a", Kind::Set),
             ("c", Kind::Get),
         ]);
-        assert_eq!(tokens(&lanes.take(Kind::Set, usize::MAX)), [0, 1]);
-        assert_eq!(lanes.count_ready(Kind::Set), 0);
-        assert_eq!(tokens(&lanes.take(Kind::Get, usize::MAX)), [3]);
+        assert_eq!(
+            tokens(&lanes.take(Route::Together(Kind::Set), usize::MAX)),
+            [0, 1]
+        );
+        assert_eq!(lanes.count_ready(Route::Together(Kind::Set)), 0);
+        assert_eq!(
+            tokens(&lanes.take(Route::Together(Kind::Get), usize::MAX)),
+            [3]
+        );
         lanes.release(&Id::from("a"));
-        assert_eq!(tokens(&lanes.take(Kind::Set, usize::MAX)), [2]);
+        assert_eq!(
+            tokens(&lanes.take(Route::Together(Kind::Set), usize::MAX)),
+            [2]
+        );
     }
 
     #[test]
     fn they_go_in_the_order_of_their_ids() {
         let mut lanes = lanes(&[("b", Kind::Get), ("a", Kind::Get), ("b", Kind::Get)]);
-        assert_eq!(tokens(&lanes.take(Kind::Get, usize::MAX)), [1, 0, 2]);
+        assert_eq!(
+            tokens(&lanes.take(Route::Together(Kind::Get), usize::MAX)),
+            [1, 0, 2]
+        );
     }
 
     #[test]
@@ -219,9 +340,15 @@ mod tests {
             ("a", Kind::Set),
             ("a", Kind::Get),
         ]);
-        assert_eq!(tokens(&lanes.take(Kind::Get, usize::MAX)), [0, 1]);
+        assert_eq!(
+            tokens(&lanes.take(Route::Together(Kind::Get), usize::MAX)),
+            [0, 1]
+        );
         lanes.release(&Id::from("a"));
-        assert_eq!(tokens(&lanes.take(Kind::Set, usize::MAX)), [2]);
+        assert_eq!(
+            tokens(&lanes.take(Route::Together(Kind::Set), usize::MAX)),
+            [2]
+        );
     }
 
     #[test]
@@ -230,11 +357,14 @@ mod tests {
         let late = operation(2, "a", Kind::Set);
         lanes.add(late.clone());
         lanes.add(operation(3, "a", Kind::Destroy));
-        lanes.take(Kind::Get, usize::MAX);
+        lanes.take(Route::Together(Kind::Get), usize::MAX);
         assert!(late.settle());
         lanes.release(&Id::from("a"));
-        assert_eq!(lanes.count_ready(Kind::Set), 0);
-        assert_eq!(tokens(&lanes.take(Kind::Destroy, usize::MAX)), [3]);
+        assert_eq!(lanes.count_ready(Route::Together(Kind::Set)), 0);
+        assert_eq!(
+            tokens(&lanes.take(Route::Together(Kind::Destroy), usize::MAX)),
+            [3]
+        );
     }
 
     #[test]
@@ -246,9 +376,17 @@ mod tests {
             assert!(get.settle());
             lanes.expire(&get);
         }
-        assert!(lanes.ready[Kind::Get as usize].len() <= MAX_OPERATIONS + 2);
-        assert_eq!(tokens(&lanes.take(Kind::Set, usize::MAX)), [0]);
-        assert!(lanes.take(Kind::Get, usize::MAX).is_empty() && lanes.lanes.len() == 1);
+        assert!(lanes.ready[Route::Together(Kind::Get).index()].len() <= MAX_OPERATIONS + 2);
+        assert_eq!(
+            tokens(&lanes.take(Route::Together(Kind::Set), usize::MAX)),
+            [0]
+        );
+        assert!(
+            lanes
+                .take(Route::Together(Kind::Get), usize::MAX)
+                .is_empty()
+                && lanes.lanes.len() == 1
+        );
     }
 
     #[test]
@@ -256,8 +394,71 @@ mod tests {
         let ids: Vec<String> = (0..MAX_OPERATIONS + 1).map(|n| n.to_string()).collect();
         let gets: Vec<_> = ids.iter().map(|id| (id.as_str(), Kind::Get)).collect();
         let mut lanes = lanes(&gets);
-        assert_eq!(lanes.take(Kind::Get, usize::MAX).len(), MAX_OPERATIONS);
-        assert_eq!(lanes.take(Kind::Get, 0).len(), 0);
-        assert_eq!(lanes.take(Kind::Get, 2).len(), 1);
+        assert_eq!(
+            lanes.take(Route::Together(Kind::Get), usize::MAX).len(),
+            MAX_OPERATIONS
+        );
+        assert_eq!(lanes.take(Route::Together(Kind::Get), 0).len(), 0);
+        assert_eq!(lanes.take(Route::Together(Kind::Get), 2).len(), 1);
+    }
+
+    #[test]
+    fn what_left_a_batch_goes_alone_and_first() {
+        let mut lanes = lanes(&[("a", Kind::Set), ("b", Kind::Set), ("a", Kind::Get)]);
+        let batch = lanes.take(Route::Together(Kind::Set), usize::MAX);
+        lanes.give_back(batch[0].clone());
+        assert_eq!(lanes.count_ready(Route::Alone), 0);
+        lanes.release(&batch[0].id);
+        lanes.release(&batch[1].id);
+        assert_eq!(tokens(&lanes.take(Route::Alone, 1)), [0]);
+        lanes.release(&batch[0].id);
+        assert_eq!(tokens(&lanes.take(Route::Together(Kind::Get), 1)), [2]);
+    }
+
+    #[test]
+    fn nothing_goes_while_a_fence_holds_the_lane() {
+        let mut lanes = lanes(&[("a", Kind::Set), ("a", Kind::Destroy)]);
+        let batch = lanes.take(Route::Together(Kind::Set), usize::MAX);
+        lanes.shut_out(&batch[0].id);
+        for route in Route::ALL {
+            assert!(lanes.take(route, usize::MAX).is_empty());
+        }
+        lanes.release(&batch[0].id);
+        assert_eq!(tokens(&lanes.take(Route::Together(Kind::Destroy), 1)), [1]);
+    }
+
+    #[test]
+    fn what_expires_is_dropped_whoever_holds_its_lane() {
+        let mut lanes = lanes(&[("a", Kind::Set)]);
+        let batch = lanes.take(Route::Together(Kind::Set), usize::MAX);
+        lanes.shut_out(&batch[0].id);
+        let late = operation(1, "a", Kind::Set);
+        lanes.add(late.clone());
+        assert!(late.settle());
+        lanes.expire(&late);
+        assert_eq!(Arc::strong_count(&late), 1);
+    }
+
+    #[test]
+    fn whoever_is_in_doubt_travels_alone() {
+        let mut lanes = lanes(&[("a", Kind::Get), ("b", Kind::Get), ("c", Kind::Get)]);
+        lanes.doubt(&Id::from("a"), Doubt::Neighbour);
+        lanes.doubt(&Id::from("b"), Doubt::Silent);
+        assert_eq!(tokens(&lanes.take(Route::Together(Kind::Get), 9)), [2]);
+        assert_eq!(tokens(&lanes.take(Route::Alone, 9)), [0]);
+        assert_eq!(tokens(&lanes.take(Route::Silent, 9)), [1]);
+        lanes.trust(&Id::from("a"));
+        lanes.release(&Id::from("a"));
+        lanes.add(operation(3, "a", Kind::Get));
+        assert_eq!(tokens(&lanes.take(Route::Together(Kind::Get), 9)), [3]);
+    }
+
+    #[test]
+    fn the_reads_of_one_id_are_bounded_too() {
+        let mut lanes = lanes(&vec![("a", Kind::Get); MAX_OPERATIONS + 3]);
+        let gets = Route::Together(Kind::Get);
+        assert_eq!(lanes.take(gets, usize::MAX).len(), MAX_OPERATIONS);
+        lanes.release(&Id::from("a"));
+        assert_eq!(lanes.take(gets, usize::MAX).len(), 3);
     }
 }

@@ -5,7 +5,9 @@
 //! less each operation costs, and none waits longer than for the answers on their way.
 
 mod absence;
+mod breakdown;
 mod connection;
+mod doubts;
 mod errand;
 mod flow;
 mod lanes;
@@ -35,6 +37,7 @@ pub trait Completions: Send + Sync + 'static {
 /// way then is not reported any more.
 pub struct Dispatcher {
     inbox: Arc<Inbox>,
+    completions: Arc<dyn Completions>,
 }
 
 #[derive(Default)]
@@ -53,6 +56,8 @@ struct Queue {
     /// the store's threads for them would only cost.
     wanted: [usize; 3],
     close: Option<Close>,
+    /// The worker has ended by a mistake.
+    is_broken: bool,
 }
 
 impl Queue {
@@ -103,19 +108,28 @@ impl Dispatcher {
         let inbox = Arc::new(Inbox::default());
         let runtime = runtime()?;
         let entered = runtime.enter();
-        runtime.spawn(Worker::new(options, inbox.clone(), completions).run());
+        runtime.spawn(Worker::new(options, inbox.clone(), completions.clone()).run());
         drop(entered);
-        Ok(Dispatcher { inbox })
+        Ok(Dispatcher { inbox, completions })
     }
 
     pub fn submit(&self, operation: Operation) {
-        if self.inbox.lock().add(operation) {
+        let mut queue = self.inbox.lock();
+        if queue.is_broken {
+            drop(queue);
+            return breakdown::refuse(&self.completions, &operation);
+        }
+        if queue.add(operation) {
+            drop(queue);
             self.inbox.wake.notify_one();
         }
     }
 
     /// Lets what was submitted end, disconnects, and settles `token`.
     pub fn close(&self, token: u32) {
+        if self.inbox.lock().is_broken {
+            return self.completions.settled(vec![(token, Outcome::Closed)]);
+        }
         self.end(Close::WhenDone(token));
     }
 

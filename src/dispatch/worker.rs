@@ -1,6 +1,6 @@
 //! The task behind a dispatcher.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::absence;
 use super::connection::{AbortOnDrop, Connection};
-use super::errand::{Errand, Leaving, report, run_batch};
-use super::flow::{self, Flow, MOST_HELD_UP, MOST_LEFT_BEHIND, MOST_WITHOUT_SERVER, Traffic};
-use super::lanes::{Kind, Lanes};
+use super::doubts::Doubt;
+use super::errand::{Arrival, Errand, News, report, run_batch};
+use super::flow::{self, Flow, MOST_FENCES, MOST_HELD_UP, MOST_WITHOUT_SERVER, Traffic};
+use super::lanes::{Kind, Lanes, Route};
 use super::{Close, Completions, Inbox};
-use crate::collection::{self, Availability};
+use crate::collection::{self, Availability, Trip, Unanswered};
 use crate::error::Failure;
-use crate::operation::{Operation, Outcome};
+use crate::operation::{Id, Operation, Outcome};
 use crate::options::Options;
 
 /// How exactly deadlines are kept while something is under way.
@@ -24,20 +25,21 @@ const TICK: Duration = Duration::from_millis(20);
 
 pub struct Worker {
     options: Options,
-    inbox: Arc<Inbox>,
-    completions: Arc<dyn Completions>,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) completions: Arc<dyn Completions>,
     availability: Availability,
     connection: Connection,
-    telling: AbortOnDrop<()>,
+    telling: Option<AbortOnDrop<()>>,
     lanes: Lanes,
     /// All that has not ended, oldest first: every operation has the same time, so the oldest is
     /// the first to run out of it.
-    accepted: VecDeque<Arc<Operation>>,
-    /// Each gives how long its answer took, if there was one.
-    batches: JoinSet<Option<Duration>>,
+    pub(super) accepted: VecDeque<Arc<Operation>>,
+    batches: JoinSet<Arrival>,
     on_the_way: HashMap<TaskId, Errand>,
-    leaving: UnboundedReceiver<Leaving>,
-    exit: UnboundedSender<Leaving>,
+    /// What shuts out late writes. Beside the batches, whose room it does not take.
+    fences: JoinSet<()>,
+    news: UnboundedReceiver<News>,
+    to_worker: UnboundedSender<News>,
     flow: Flow,
 }
 
@@ -45,11 +47,12 @@ impl Worker {
     /// Starts connecting; has to be called on the store's threads.
     pub fn new(options: Options, inbox: Arc<Inbox>, completions: Arc<dyn Completions>) -> Self {
         let availability = Availability::default();
-        let (exit, leaving) = unbounded_channel();
-        let patience = options.server_selection_timeout.min(options.timeout);
+        let (to_worker, news) = unbounded_channel();
+        let timeout = options.timeout;
+        let patience = options.server_selection_timeout.min(timeout);
         let telling = absence::tell(availability.clone(), patience, completions.clone());
         Worker {
-            telling: AbortOnDrop(tokio::spawn(telling)),
+            telling: Some(AbortOnDrop(tokio::spawn(telling))),
             connection: Connection::start(&options, &availability),
             options,
             inbox,
@@ -59,9 +62,10 @@ impl Worker {
             accepted: VecDeque::new(),
             batches: JoinSet::new(),
             on_the_way: HashMap::new(),
-            leaving,
-            exit,
-            flow: Flow::default(),
+            fences: JoinSet::new(),
+            news,
+            to_worker,
+            flow: Flow::new(timeout),
         }
     }
 
@@ -80,10 +84,12 @@ impl Worker {
             }
             tokio::select! {
                 () = inbox.wake.notified() => {}
-                Some(leaving) = self.leaving.recv() => self.leave(leaving),
+                Some(news) = self.news.recv() => self.hear(news),
                 Some(ended) = self.batches.join_next_with_id() => self.end(ended),
+                Some(_) = self.fences.join_next() => {}
                 _ = tick.tick(), if !self.accepted.is_empty() => {
-                    self.connection.has_waited(TICK, &self.availability);
+                    let (availability, completions) = (&self.availability, &self.completions);
+                    self.connection.has_waited(TICK, availability, completions);
                     self.expire();
                 }
                 () = self.connection.advance(&self.completions) => {}
@@ -117,39 +123,59 @@ impl Worker {
             Connection::Impossible(failure) => return self.fail_all(failure.clone()),
             Connection::Connecting(_) | Connection::Indexing { .. } => return,
         }
-        for kind in Kind::ALL {
-            while let Some(size) = self.next_size(kind) {
-                let operations = self.lanes.take(kind, size);
+        for route in Route::ALL {
+            while let Some(size) = self.next_size(route) {
+                let operations = self.lanes.take(route, size);
                 if operations.is_empty() {
                     break;
                 }
-                self.send_batch(Some(kind), operations);
+                self.send_batch(route, operations);
             }
         }
     }
 
-    /// How many ids go with the next batch of a kind, if one goes now.
-    fn next_size(&self, kind: Kind) -> Option<usize> {
-        let waiting = self.lanes.count_ready(kind);
-        let traffic = self.traffic(kind)?;
+    /// How many ids go with the next batch of a route, if one goes now.
+    fn next_size(&self, route: Route) -> Option<usize> {
+        let waiting = self.lanes.count_ready(route);
+        if waiting == 0 || !self.may_send(route) {
+            return None;
+        }
+        let Route::Together(_) = route else {
+            return self.has_room_alone(route).then_some(1);
+        };
+        let traffic = self.traffic(route)?;
         let threshold = flow::threshold(traffic, self.limit())?;
         (waiting >= threshold).then(|| flow::share(waiting, traffic, self.limit()))
     }
 
-    fn send_batch(&mut self, kind: Option<Kind>, operations: Vec<Arc<Operation>>) {
+    /// What nobody can shut out must not become more without end. Reads leave nothing behind.
+    fn may_send(&self, route: Route) -> bool {
+        route == Route::Together(Kind::Get) || self.fences.len() < MOST_FENCES
+    }
+
+    fn has_room_alone(&self, route: Route) -> bool {
+        let batches = self.on_the_way.values();
+        let same_route = batches.filter(|batch| batch.route == route).count();
+        same_route < flow::most_alone(route, self.options.max_pool_size())
+    }
+
+    fn send_batch(&mut self, route: Route, operations: Vec<Arc<Operation>>) {
         let Connection::Ready { collection, .. } = &self.connection else {
             return;
         };
+        let trip = Trip::new(self.deadline(&operations), self.flow.patience());
+        let recall = trip.recall();
         let task = self.batches.spawn(run_batch(
             collection.clone(),
             self.completions.clone(),
-            self.exit.clone(),
+            self.to_worker.clone(),
             operations.clone(),
             self.options.touch_after,
-            self.deadline(&operations),
+            trip,
         ));
         let errand = Errand {
-            kind,
+            route,
+            recall,
             sent: Instant::now(),
             ids: by_id(&operations).count(),
             operations,
@@ -161,21 +187,20 @@ impl Worker {
         self.flow.limit(self.availability.round_trip())
     }
 
-    /// What is on its way of a kind; `None`, if so much is held up that nothing more may go.
-    fn traffic(&self, kind: Kind) -> Option<Traffic> {
+    /// What is on its way of a route; `None`, if so much is held up that nothing more may go.
+    fn traffic(&self, route: Route) -> Option<Traffic> {
         let batches = self.on_the_way.values();
-        let same_kind = batches.filter(|batch| batch.kind == Some(kind));
+        let same_route = batches.filter(|batch| batch.route == route);
         let (held_up, others): (Vec<_>, Vec<_>) =
-            same_kind.partition(|batch| self.flow.is_held_up(batch.sent.elapsed()));
-        let waited_for = held_up.iter().filter(|batch| !batch.is_settled());
-        let has_room = match self.availability.is_available() {
-            true => waited_for.count() < MOST_HELD_UP && held_up.len() < MOST_LEFT_BEHIND,
-            false => held_up.len() < MOST_WITHOUT_SERVER,
+            same_route.partition(|batch| self.flow.is_held_up(batch.sent.elapsed()));
+        let most = match self.availability.is_available() {
+            true => MOST_HELD_UP,
+            false => MOST_WITHOUT_SERVER,
         };
-        has_room.then(|| Traffic {
+        (held_up.len() < most).then(|| Traffic {
             batches: others.len(),
             ids: (others.iter())
-                .filter(|batch| !self.flow.is_overdue(batch.sent.elapsed()) && !batch.is_settled())
+                .filter(|batch| !self.flow.is_overdue(batch.sent.elapsed()))
                 .map(|batch| batch.ids.min(batch.operations.len()))
                 .sum(),
         })
@@ -197,9 +222,10 @@ impl Worker {
 
     /// How many more operations of a kind have to come before some are sent.
     fn wanted(&self, kind: Kind) -> usize {
-        let traffic = self.traffic(kind);
+        let route = Route::Together(kind);
+        let traffic = self.traffic(route);
         let threshold = traffic.and_then(|traffic| flow::threshold(traffic, self.limit()));
-        let more = |threshold: usize| threshold.saturating_sub(self.lanes.count_ready(kind));
+        let more = |threshold: usize| threshold.saturating_sub(self.lanes.count_ready(route));
         threshold.map_or(usize::MAX, more).max(1)
     }
 
@@ -209,36 +235,104 @@ impl Worker {
         Instant::from_std(youngest.unwrap_or_else(std::time::Instant::now)) + self.options.timeout
     }
 
-    fn end(&mut self, ended: Result<(TaskId, Option<Duration>), JoinError>) {
+    fn end(&mut self, ended: Result<(TaskId, Arrival), JoinError>) {
         // What has left a batch is not among those that end with it.
-        while let Ok(leaving) = self.leaving.try_recv() {
-            self.leave(leaving);
+        while let Ok(news) = self.news.try_recv() {
+            self.hear(news);
         }
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some(batch) = self.on_the_way.remove(&id) else {
             return;
         };
-        self.release(&batch.operations);
         match ended {
-            Ok((_, Some(took))) => self.flow.learn(took),
-            Ok((_, None)) => {}
-            Err(_) => self.fail(&batch.operations, Failure::internal()),
+            Ok((_, arrival)) => self.arrive(batch, arrival),
+            Err(_) => {
+                self.release(&batch.operations);
+                self.fail(&batch.operations, Failure::internal());
+            }
         }
     }
 
-    fn leave(&mut self, leaving: Leaving) {
-        let left = |operation: &Arc<Operation>| {
-            let mut leaving = leaving.operations.iter();
-            leaving.any(|left| Arc::ptr_eq(left, operation))
-        };
-        if let Some(batch) = self.on_the_way.get_mut(&leaving.batch) {
-            batch.operations.retain(|operation| !left(operation));
+    fn arrive(&mut self, batch: Errand, arrival: Arrival) {
+        if let Some(took) = arrival.took {
+            self.flow.learn(took);
         }
-        let mut operations = leaving.operations.iter();
-        if leaving.have_ended || operations.all(|operation| operation.is_settled()) {
-            self.release(&leaving.operations);
-        } else {
-            self.send_batch(None, leaving.operations);
+        self.judge(&batch, &arrival);
+        for operation in arrival.alone {
+            self.lanes.give_back(operation);
+        }
+        let late = arrival.unanswered.iter().flat_map(|one| &one.ids);
+        let late: HashSet<Id> = late.cloned().collect();
+        for operations in by_id(&batch.operations) {
+            let id = &operations[0].id;
+            match late.contains(id) {
+                true => self.lanes.shut_out(id),
+                false => self.lanes.release(id),
+            }
+        }
+        for unanswered in arrival.unanswered {
+            self.shut_out(unanswered);
+        }
+    }
+
+    /// Who got no answer while others did travels alone from now on; who then gets one, with others.
+    fn judge(&mut self, batch: &Errand, arrival: &Arrival) {
+        let was_alone = batch.ids == 1;
+        if was_alone && arrival.is_answered {
+            for operation in &batch.operations {
+                self.lanes.trust(&operation.id);
+            }
+        }
+        for operation in &arrival.silent {
+            let doubt = match was_alone {
+                true => Doubt::Silent,
+                false => Doubt::Neighbour,
+            };
+            self.lanes.doubt(&operation.id, doubt);
+        }
+    }
+
+    fn shut_out(&mut self, unanswered: Unanswered) {
+        let Connection::Ready { collection, .. } = &self.connection else {
+            return;
+        };
+        let (collection, news) = (collection.clone(), self.to_worker.clone());
+        let free = move |ids| drop(news.send(News::ShutOut(ids)));
+        self.fences
+            .spawn(async move { collection.shut_out(unanswered, free).await });
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Ended(batch, operations) => {
+                self.take_out(batch, &operations);
+                self.release(&operations);
+            }
+            News::Alone(batch, operations, doubt) => {
+                self.take_out(batch, &operations);
+                let Some(id) = operations.first().map(|first| first.id.clone()) else {
+                    return;
+                };
+                if let Some(doubt) = doubt {
+                    self.lanes.doubt(&id, doubt);
+                }
+                for operation in operations.into_iter().rev() {
+                    self.lanes.give_back(operation);
+                }
+                self.lanes.release(&id);
+            }
+            News::ShutOut(ids) => ids.iter().for_each(|id| self.lanes.release(id)),
+        }
+    }
+
+    /// Operations leave the batch that they were sent with.
+    fn take_out(&mut self, batch: TaskId, operations: &[Arc<Operation>]) {
+        let left = |operation: &Arc<Operation>| {
+            let mut operations = operations.iter();
+            operations.any(|left| Arc::ptr_eq(left, operation))
+        };
+        if let Some(batch) = self.on_the_way.get_mut(&batch) {
+            batch.operations.retain(|operation| !left(operation));
         }
     }
 
@@ -265,7 +359,14 @@ impl Worker {
             .accepted
             .partition_point(|operation| operation.age() >= limit);
         let expired: Vec<_> = self.accepted.drain(..in_time).collect();
+        if expired.is_empty() {
+            return;
+        }
         self.fail(&expired, failure);
+        let batches = self.on_the_way.values();
+        batches
+            .filter(|batch| batch.is_settled())
+            .for_each(|batch| batch.recall.call());
     }
 
     fn fail_all(&mut self, failure: Failure) {
@@ -282,8 +383,9 @@ impl Worker {
     }
 
     async fn close(mut self, close: Option<Close>) {
-        drop(self.telling);
+        self.telling.take();
         self.batches.shutdown().await;
+        self.fences.shutdown().await;
         if let Some(collection) = self.connection.end() {
             collection.close().await;
         }

@@ -1,0 +1,161 @@
+//! The commands of one batch: until when they may be sent, when to ask whether the server answers
+//! others, and what is left behind unanswered.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mongodb::ClientSession;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use super::Collection;
+use super::sent::Sent;
+use crate::operation::Id;
+
+/// How long an answer is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// To a command, where others are answered that were sent well after it.
+    pub whole: Duration,
+    /// To a command, where there are no such others, but the server answers when asked.
+    pub long: Duration,
+    /// To a part of a command that got none as a whole.
+    pub part: Duration,
+}
+
+pub struct Trip {
+    pub deadline: Instant,
+    pub(super) patience: Patience,
+    was_held_up: AtomicBool,
+    recall: Recall,
+    left_behind: Mutex<LeftBehind>,
+}
+
+#[derive(Default)]
+struct LeftBehind {
+    /// Of these ids something that was sent may still be executed.
+    late: HashSet<Id>,
+    unanswered: Vec<Unanswered>,
+}
+
+/// Writes of one driver session that MongoDB may have received, or may still receive.
+pub struct Unanswered {
+    pub(super) session: ClientSession,
+    pub ids: Vec<Id>,
+}
+
+/// Why a command is not waited for any longer.
+pub enum Stopped {
+    /// It gets no answer while the server answers others.
+    HeldUp,
+    /// Nobody waits for its outcome, and it has not left.
+    Recalled,
+}
+
+/// Calls back what has not left.
+#[derive(Debug, Default, Clone)]
+pub struct Recall(Arc<(AtomicBool, Notify)>);
+
+impl Recall {
+    pub fn call(&self) {
+        self.0.0.store(true, Ordering::Release);
+        self.0.1.notify_one();
+    }
+
+    async fn called(&self) {
+        while !self.0.0.load(Ordering::Acquire) {
+            self.0.1.notified().await;
+        }
+    }
+}
+
+impl Trip {
+    pub fn new(deadline: Instant, patience: Patience) -> Self {
+        Trip {
+            deadline,
+            patience,
+            was_held_up: AtomicBool::new(false),
+            recall: Recall::default(),
+            left_behind: Mutex::default(),
+        }
+    }
+
+    pub fn recall(&self) -> Recall {
+        self.recall.clone()
+    }
+
+    /// Whether a command of the trip waited for its answer while the server answered others.
+    pub fn was_held_up(&self) -> bool {
+        self.was_held_up.load(Ordering::Relaxed)
+    }
+
+    /// Whether something that was sent of this session may still be executed.
+    pub fn may_be_late(&self, id: &Id) -> bool {
+        self.left_behind().late.contains(id)
+    }
+
+    pub fn into_unanswered(self) -> Vec<Unanswered> {
+        let left_behind = self.left_behind.into_inner();
+        (left_behind.unwrap_or_else(PoisonError::into_inner)).unanswered
+    }
+
+    pub(super) fn is_late(&self, id: Id) {
+        self.left_behind().late.insert(id);
+    }
+
+    pub(super) fn leave_behind(&self, unanswered: Unanswered) {
+        self.left_behind().unanswered.push(unanswered);
+    }
+
+    fn left_behind(&self) -> MutexGuard<'_, LeftBehind> {
+        (self.left_behind.lock()).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for an answer to a command. Gives up on it if `gives_up` and the server answers others.
+    pub(super) async fn wait<T>(
+        &self,
+        collection: &Collection,
+        gives_up: bool,
+        sent: &Sent,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Stopped> {
+        let mut answer = pin!(answer);
+        let began = Instant::now();
+        let Patience { whole, long, .. } = self.patience;
+        let mut pause = whole;
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => {
+                    collection.note_answer(began);
+                    return Ok(answer);
+                }
+                () = self.recall.called(), if !sent.has_left() => match sent.has_left() {
+                    true => continue, // since this began to wait
+                    false => return Err(Stopped::Recalled),
+                },
+                () = sleep(pause) => {}
+            }
+            // A busy server takes longer for all: only who is overtaken is held up.
+            let mut is_held_up = collection.has_answered_since(began + whole / 2);
+            if !is_held_up && began.elapsed() >= long {
+                is_held_up = tokio::select! {
+                    biased;
+                    answer = &mut answer => return Ok(answer),
+                    answers = collection.answers_within(long) => answers,
+                };
+            }
+            if is_held_up {
+                self.was_held_up.store(true, Ordering::Relaxed);
+                if gives_up {
+                    return Err(Stopped::HeldUp);
+                }
+            }
+            pause = whole / 2;
+        }
+    }
+}
