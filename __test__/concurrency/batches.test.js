@@ -8,6 +8,7 @@ const { describe, test } = require('node:test')
 const { BSONRegExp } = require('bson')
 const { Batch } = require('../support/batch')
 const { useNetwork } = require('../support/network')
+const { faults } = require('../support/proxy')
 
 const BAD_VALUE = 2
 const DUPLICATE_KEY = 11000
@@ -37,7 +38,7 @@ async function assertOneNotSet(batch, outcomes, error, left) {
 }
 
 describe('only the guilty operation of a batch fails', { timeout: 120_000 }, () => {
-  const network = useNetwork({ needs: 'failPoints' })
+  const network = useNetwork({ needs: 'transactionNumbers' })
 
   for (const [what, guilty, isNew] of [
     ['a whole session', 2, false],
@@ -107,8 +108,8 @@ describe('only the guilty operation of a batch fails', { timeout: 120_000 }, () 
     /** And once more one of the operations, when they come alone: whichever is the first there. */
     async function refused(name, command, operation) {
       const batch = await Batch.gather(network, name)
-      await network.refuse(command, BAD_VALUE, 2)
-      const outcomes = await batch.send(command, (index) => operation(batch, index))
+      const fault = faults.failFirst(2, { errorCode: BAD_VALUE })
+      const outcomes = await batch.send(command, (index) => operation(batch, index), { fault })
       batch.guilty = outcomes.findIndex(({ status }) => status === 'rejected')
       return { batch, outcomes }
     }
@@ -142,8 +143,8 @@ describe('only the guilty operation of a batch fails', { timeout: 120_000 }, () 
   ]) {
     test(`no ${call} fails where a whole command is refused, but none of them alone`, async () => {
       const batch = await Batch.gather(network, `innocent ${call}`, 0)
-      await network.refuse(command, BAD_VALUE, 1)
-      const outcomes = await batch.send(command, (index) => batch[call](index))
+      const fault = faults.failFirst(1, { errorCode: BAD_VALUE })
+      const outcomes = await batch.send(command, (index) => batch[call](index), { fault })
       const all = batch.each((index) => expected(batch, index))
       assert.deepEqual(
         outcomes.map(({ value, reason }) => reason ?? value),
@@ -160,8 +161,8 @@ describe('only the guilty operation of a batch fails', { timeout: 120_000 }, () 
     for (const code of [INTERRUPTED, WRITE_CONCERN_FAILED]) {
       test(`with code ${code}: it is not executed again`, async () => {
         const batch = await Batch.gather(network, `unconfirmed ${code}`, 0)
-        await network.fail('update', { writeConcernError: { code, errmsg: 'x' } }, 1)
-        const outcomes = await batch.send('update', (index) => batch.set(index))
+        const fault = faults.failFirst(1, { writeConcernError: { code, errmsg: 'x' } })
+        const outcomes = await batch.send('update', (index) => batch.set(index), { fault })
         const expected = ['ERR_SERVER', code]
         assert.deepEqual(
           failed(outcomes),
@@ -180,10 +181,10 @@ describe('only the guilty operation of a batch fails', { timeout: 120_000 }, () 
       await batch.collection.createIndex({ 'data.seat': 1 }, { unique: true, sparse: true })
       await batch.collection.insertOne({ _id: 'other', data: { seat: 'taken' } })
       const writeConcernError = { code: WRITE_CONCERN_FAILED, errmsg: 'x' }
-      await network.fail('update', { writeConcernError }, 1)
-      const outcomes = await batch.send('update', (index) =>
-        batch.set(index, { ...batch.changed(index), ...(index === 2 && { seat: 'taken' }) }),
-      )
+      const fault = faults.failFirst(1, { writeConcernError })
+      const set = (index) =>
+        batch.set(index, { ...batch.changed(index), ...(index === 2 && { seat: 'taken' }) })
+      const outcomes = await batch.send('update', set, { fault })
       const others = ['ERR_SERVER', WRITE_CONCERN_FAILED]
       const expected = but(
         batch,

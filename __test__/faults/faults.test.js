@@ -5,8 +5,10 @@ const { after, before, describe, test } = require('node:test')
 const { MongoClient } = require('mongodb')
 const { SessionStore } = require('../..')
 const { startServer } = require('../../scripts/servers/mongodb')
+const { Gate } = require('../support/gate')
 const { Loads, writesTo } = require('../support/load')
 const { assertBounded, outage } = require('../support/outage')
+const { TcpProxy, faults } = require('../support/proxy')
 
 /** Codes by which a server says: not me, not now. */
 const PASSING = [6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]
@@ -27,25 +29,20 @@ const FINAL = [
 const BAD_VALUE = 2
 const UNKNOWN = 8
 
-const COMMANDS = ['find', 'update', 'delete']
-
 describe('faults', () => {
   let server
+  let proxy
   let client
   let store
 
-  const failCommands = (times, data) =>
-    client.db('admin').command({
-      configureFailPoint: 'failCommand',
-      mode: { times },
-      data: { failCommands: COMMANDS, ...data },
-    })
+  const failCommands = (times, failure) => proxy.inject(faults.fail(failure), { times })
 
   before(async () => {
-    server = await startServer({ needs: 'failPoints' })
+    server = await startServer({ needs: 'transactionNumbers' })
+    proxy = await TcpProxy.open(server.port)
     client = await new MongoClient(server.uri).connect()
     store = new SessionStore({
-      connection: server.uri,
+      connection: proxy.uri,
       timeoutMS: 20_000,
       serverSelectionTimeoutMS: 20_000,
     })
@@ -54,13 +51,14 @@ describe('faults', () => {
 
   after(async () => {
     await store.close()
+    await proxy.close()
     await client.close()
     await server.remove()
   })
 
   for (const errorCode of PASSING) {
     test(`an operation that meets code ${errorCode} is tried again`, async () => {
-      await failCommands(3, { errorCode })
+      failCommands(3, { errorCode })
       const set = store.set(`set ${errorCode}`, { errorCode })
       const [found] = await Promise.all([store.get('there'), set, store.destroy('unknown')])
       assert.deepEqual(found, { a: 1 })
@@ -76,7 +74,7 @@ describe('faults', () => {
         () => store.destroy('unknown'),
       ]
       for (const operation of operations) {
-        await failCommands(1, { errorCode })
+        failCommands(1, { errorCode })
         await assert.rejects(operation, { code, mongoCode: errorCode })
         await operation()
       }
@@ -85,9 +83,9 @@ describe('faults', () => {
 
   test('a write that MongoDB says may be tried again is, whatever its code', async () => {
     const errorLabels = ['RetryableWriteError']
-    await failCommands(2, { errorCode: UNKNOWN, errorLabels })
+    failCommands(2, { errorCode: UNKNOWN, errorLabels })
     await store.set('labelled', { a: 1 })
-    await failCommands(2, { writeConcernError: { code: UNKNOWN, errmsg: 'x' }, errorLabels })
+    failCommands(2, { writeConcernError: { code: UNKNOWN, errmsg: 'x' }, errorLabels })
     await store.set('labelled', { a: 2 })
     assert.deepEqual(await store.get('labelled'), { a: 2 })
   })
@@ -96,7 +94,7 @@ describe('faults', () => {
     const request = { ctx: {} }
     await store.set('signed out', { a: 1 })
     const session = await store.get('signed out', undefined, request)
-    await failCommands(1, { errorCode: BAD_VALUE })
+    failCommands(1, { errorCode: BAD_VALUE })
     await assert.rejects(store.destroy('signed out', request), { mongoCode: BAD_VALUE })
     await new SessionStore({ connection: client }).destroy('signed out')
     await store.set('signed out', { ...session, a: 2 }, undefined, request)
@@ -104,7 +102,7 @@ describe('faults', () => {
   })
 
   test('an operation whose connection breaks is tried again', async () => {
-    await failCommands(6, { closeConnection: true })
+    proxy.inject(faults.cut, { times: 6 })
     const operations = [store.get('there'), store.set('cut', { a: 1 }), store.destroy('unknown')]
     await Promise.all(operations)
     assert.deepEqual(await store.get('cut'), { a: 1 })
@@ -115,12 +113,20 @@ describe('faults', () => {
     const change = (filter, set) => collection.findOneAndUpdate(filter, { $set: set })
     await store.set('repeated', { count: 0 })
     // Executed, but answered as if it were not; and held up, so that the other comes in between.
-    const lost = { writeConcernError: { code: 91, errmsg: 'shutting down' } }
-    await failCommands(2, { ...lost, blockConnection: true, blockTimeMS: 300 })
+    const other = new Gate()
+    const writeConcernError = { code: 91, errmsg: 'shutting down' }
+    const lost = async (exchange) => {
+      await exchange.send()
+      const reply = await exchange.reply()
+      await other.pass()
+      await exchange.answer(reply, { change: (body) => ({ ...body, writeConcernError }) })
+    }
+    proxy.inject(lost, { times: 2 })
     const first = store.set('repeated', { count: 1 })
     while (!(await change({ _id: 'repeated', 'data.count': 1 }, { 'data.count': 2 }))) {
       await new Promise(setImmediate)
     }
+    other.open()
     await first
     assert.deepEqual((await collection.findOne({ _id: 'repeated' })).data, { count: 2 })
   })
@@ -191,7 +197,7 @@ describe('faults under a load from several processes', { timeout: 300_000 }, () 
   let collection
 
   before(async () => {
-    server = await startServer()
+    server = await startServer({ needs: 'transactionNumbers' })
     client = await new MongoClient(server.uri).connect()
     collection = client.db('test').collection('sessions')
   })

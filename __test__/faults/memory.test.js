@@ -4,18 +4,8 @@
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
-const { setFlagsFromString } = require('node:v8')
-const { runInNewContext } = require('node:vm')
 const { SessionStore } = require('../..')
-const { memory } = require('../../scripts/memory')
-
-/** Without garbage, and without what V8 holds in reserve, which grows and shrinks as it sees fit. */
-function memoryInUse() {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
-  const { heapTotal, heapUsed } = process.memoryUsage()
-  return memory() - heapTotal + heapUsed
-}
+const { memoryInUse } = require('../support/memory')
 
 test('a server that never was there leaves the memory bounded', async () => {
   const store = new SessionStore({

@@ -7,7 +7,7 @@ const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')
 const { Gate } = require('../support/gate')
 const { GONE, SOON, useNetwork } = require('../support/network')
-const { bodyOf, faults } = require('../support/proxy')
+const { faults } = require('../support/proxy')
 
 const BAD_VALUE = 2
 const UNAUTHORIZED = 13
@@ -21,7 +21,7 @@ const ALWAYS = 1_000_000
 const MOST_REFUSALS = 20
 
 describe('what shuts out a write that ran out of time', { timeout: 120_000 }, () => {
-  const network = useNetwork({ needs: 'failPoints' })
+  const network = useNetwork({ needs: 'transactionNumbers' })
 
   /** Resolves when this write of the session has run out of time; it never arrives. */
   async function lose(store, id, data) {
@@ -30,23 +30,23 @@ describe('what shuts out a write that ran out of time', { timeout: 120_000 }, ()
   }
 
   /**
-   * The answers to all updates that get to MongoDB from now on, by whether it accepted them.
-   * `accepted` resolves with the first of these.
+   * The answers to all updates from now on, by whether they were accepted: the first so many are
+   * refused with this code. `accepted` resolves with the first that is not.
    */
-  function watchAnswers() {
+  function refuse(errorCode, refusals) {
     const answers = []
+    const watched = {}
     const accepted = new Promise((resolve) => {
       const look = async (exchange) => {
-        await exchange.send()
-        const reply = await exchange.reply()
-        const { ok } = bodyOf(reply)
-        answers.push(ok === 1)
-        if (ok === 1) resolve()
-        await exchange.answer(reply)
+        const isRefused = answers.length < refusals
+        answers.push(!isRefused)
+        if (!isRefused) resolve()
+        await (isRefused ? faults.fail({ errorCode }) : faults.none)(exchange)
       }
-      network.proxy.inject(look, { commands: ['update'], times: Infinity })
+      const { end } = network.proxy.inject(look, { commands: ['update'], times: Infinity })
+      watched.relent = end
     })
-    return { answers, accepted }
+    return Object.assign(watched, { answers, accepted })
   }
 
   /** Until the session is free, whatever is called for it waits, and runs out of time, too. */
@@ -63,9 +63,8 @@ describe('what shuts out a write that ran out of time', { timeout: 120_000 }, ()
   test('is tried again if MongoDB refuses it, before anything else of the session', async () => {
     const store = network.store(SOON)
     await store.set('again', { before: true })
-    await network.refuse('update', BAD_VALUE, 3)
     const lost = lose(store, 'again', { late: true })
-    const { answers } = watchAnswers()
+    const { answers } = refuse(BAD_VALUE, 3)
     await lost
     await store.set('again', { later: true })
     // Three are refused, the fourth is not; the last is the set.
@@ -76,9 +75,8 @@ describe('what shuts out a write that ran out of time', { timeout: 120_000 }, ()
   test('is tried for as long as MongoDB only says: not now', async () => {
     const store = network.store(SOON)
     await store.set('not now', { before: true })
-    await network.refuse('update', TIME_LIMIT, MOST_REFUSALS + 5)
     const lost = lose(store, 'not now', { late: true })
-    const { answers, accepted } = watchAnswers()
+    const { answers, accepted } = refuse(TIME_LIMIT, MOST_REFUSALS + 5)
     await lost
     await accepted
     assert.deepEqual(answers, [...Array(MOST_REFUSALS + 5).fill(false), true])
@@ -94,15 +92,14 @@ describe('what shuts out a write that ran out of time', { timeout: 120_000 }, ()
       const store = network.store(SOON)
       const id = what
       await store.set(id, { before: true })
-      await network.refuse('update', code, ALWAYS)
       const lost = lose(store, id, { late: true })
-      const { answers } = watchAnswers()
+      const { answers, relent } = refuse(code, ALWAYS)
       await lost
       // MongoDB refuses every update still: only who gave up lets this through.
       assert.deepEqual(await read(store, id), { before: true })
       assert.ok(answers.length > 0)
       assert.ok(answers.every((accepted) => !accepted))
-      await network.relent()
+      relent()
       await store.set(id, { later: true })
       assert.deepEqual(await store.get(id), { later: true })
       await store.destroy(id)
