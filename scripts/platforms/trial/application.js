@@ -25,6 +25,9 @@ function layApplication() {
     const from = path.join(root, 'node_modules', name)
     fs.cpSync(from, path.join(modules, name), { recursive: true })
   }
+  // Without one, it would be part of this repository to Node, and get the package from there.
+  const own = { name: 'application', private: true }
+  fs.writeFileSync(path.join(APPLICATION, 'package.json'), JSON.stringify(own))
   fs.copyFileSync(path.join(__dirname, 'drive.js'), path.join(APPLICATION, 'drive.js'))
   return APPLICATION
 }

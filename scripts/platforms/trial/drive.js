@@ -13,6 +13,7 @@ const { Worker, isMainThread, workerData } = require('node:worker_threads')
 
 const AT_ONCE = 200
 const SHORT_MS = 2_000
+const LOADS = 'the package loads'
 
 const STEPS = {
   'a session is set, read and destroyed': async ({ SessionStore, uri }) => {
@@ -96,8 +97,9 @@ async function main([settingsFile, resultFile]) {
     release: os.release(),
   })
   const { SessionStore } = require('koa-session-mongo-native')
-  const [binary] = Object.keys(require.cache).filter((file) => file.endsWith('.node'))
-  say({ step: 'the package loads', binary })
+  await new SessionStore({ connection: settings.uri }).close()
+  const binary = Object.keys(require.cache).find((file) => file.endsWith('.node'))
+  say({ step: LOADS, binary })
   for (const [step, run] of Object.entries(STEPS)) {
     try {
       await run({ SessionStore, ...settings })
@@ -123,4 +125,4 @@ async function inWorker({ uri }) {
 if (!isMainThread) inWorker(workerData)
 else if (require.main === module) main(process.argv.slice(2))
 
-module.exports = { steps: ['the package loads', ...Object.keys(STEPS)] }
+module.exports = { LOADS, steps: [LOADS, ...Object.keys(STEPS)] }

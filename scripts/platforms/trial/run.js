@@ -8,11 +8,12 @@ const { spawn } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { Problem, elapsed, fail } = require('../../command')
+const { nameOf } = require('../../package/manifests')
 const { setUp } = require('../../setup')
 const { examine } = require('../examine')
 const { binaryFile, choose } = require('../list')
 const { layApplication } = require('./application')
-const { steps } = require('./drive')
+const { LOADS, steps } = require('./drive')
 
 const LONGEST_MS = 300_000
 
@@ -94,10 +95,10 @@ async function drive(
     child.once('exit', (code, signal) => resolve(signal ?? code))
   }).finally(() => clearTimeout(timer))
   fs.closeSync(file)
-  return inOrder(readLines(path.join(application, result)), code, output)
+  return inOrder(platform, readLines(path.join(application, result)), code, output)
 }
 
-function inOrder(lines, code, output) {
+function inOrder(platform, lines, code, output) {
   const said = new Map(lines.map((line) => [line.step, line]))
   const ended = code === 0 && lines.some(({ done }) => done)
   const words = () => `${code}: ${fs.readFileSync(output, 'utf8').trim().slice(-2000)}`
@@ -107,9 +108,16 @@ function inOrder(lines, code, output) {
       step: `it runs in Node ${node}, ${system}`,
       failed: lines.length === 0 ? words() : undefined,
     },
+    { step: 'what it loads is the package of this platform', failed: stranger(platform, said) },
     ...steps.map((step) => said.get(step) ?? { step, failed: 'it did not come to this' }),
     { step: 'the process ends by itself', failed: ended ? undefined : words() },
   ]
+}
+
+function stranger(platform, said) {
+  const { binary = 'nothing' } = said.get(LOADS) ?? {}
+  const [folder] = binary.split(/[\\/]/).slice(-2)
+  return folder === nameOf(platform) ? undefined : `it is ${binary}`
 }
 
 function readLines(file) {
