@@ -69,8 +69,9 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    *
    * @param id 1 to 1024 bytes
    * @param data an object whose keys are its content: no array, function, `Set` or `Date`
-   * @param maxAge the session's life from now on, in milliseconds. The option `expires` overrules
-   *   it. `'session'`, `null` or nothing: one day
+   * @param maxAge the session's life from now on, in milliseconds; at the longest until the end of the
+   *   year 9999, and over at once if it is not above 0. The option `expires` overrules it.
+   *   `'session'`, `null` or nothing: one day
    * @param request `changed` and `rolling` are not used: the store compares by itself
    *
    * Rejects with `ERR_SESSION_ID`, `ERR_SESSION_VALUE` (naming the path of a value that cannot be
@@ -264,7 +265,12 @@ declare namespace SessionStore {
 
   /** What koa-session passes beside the session; `ctx` since its version 6.1. */
   export interface SessionRequest {
-    /** The request, as any object: writes with the `ctx` of a read are merged into the session. */
+    /**
+     * The request, as any object: writes with the `ctx` of a read are merged into the session. Nothing
+     * of it is looked at or changed; a Proxy or a frozen object will do. What is no object counts as
+     * none. One that is used for many sessions remembers the thousand that it used last. A getter
+     * that throws rejects with `ERR_SESSION_VALUE`.
+     */
     ctx?: unknown
     changed?: boolean
     rolling?: boolean
@@ -280,8 +286,9 @@ declare namespace SessionStore {
     /** The collection that holds the sessions. Default: `'sessions'`. */
     collection?: string
     /**
-     * Seconds that a session lives after its last write. Default: koa-session's `maxAge` decides,
-     * and one day where that is `'session'`.
+     * Seconds that a session lives after its last write; at the longest until the end of the year
+     * 9999, as with `Infinity`. Default: koa-session's `maxAge` decides, and one day where that is
+     * `'session'`.
      */
     expires?: number
     /**

@@ -4,12 +4,15 @@
 // (Sections 5 and 6 of the contract.)
 
 const assert = require('node:assert/strict')
-const { describe, it } = require('node:test')
+const { before, describe, it } = require('node:test')
 const { setImmediate } = require('node:timers/promises')
+const { isDeepStrictEqual } = require('node:util')
 const v8 = require('node:v8')
 const vm = require('node:vm')
+const fc = require('fast-check')
 const { SessionStoreError } = require('../..')
 const { Reads } = require('../../lib/call/reads')
+const { decoder, encode } = require('../../lib/values/values')
 const { useDatabase } = require('../support/database')
 
 // From V8 14 on an object that cannot be extended may refuse private fields, too. Node 26 has it
@@ -20,6 +23,8 @@ if (Number.parseInt(process.versions.v8, 10) >= 14) {
 
 v8.setFlagsFromString('--expose-gc')
 const collectGarbage = vm.runInNewContext('gc')
+
+const decode = decoder(() => undefined)
 
 let store
 const database = useDatabase({
@@ -270,4 +275,83 @@ describe('a ctx of many sessions', { timeout: 120_000 }, () => {
     const kept = known.filter((reference) => reference.deref() !== undefined).length
     assert.ok(kept > 0 && kept <= 1000, `${kept} are kept`)
   })
+})
+
+describe('a ctx whose writes fail on and on', { timeout: 60_000 }, () => {
+  const START = { mine: 1, others: 1, kept: 'a' }
+  const ATTEMPTS = 100
+
+  let taken
+  before(async () => {
+    // What makes a write fail after it was sent.
+    await database
+      .collection('taken')
+      .createIndex({ 'data.taken': 1 }, { unique: true, sparse: true })
+    await database.collection('taken').insertOne({ _id: 'holder', data: { taken: 1 } })
+    taken = database.store({ collection: 'taken' })
+  })
+
+  /** A session that a request read, and could not write. */
+  async function fail(id) {
+    const request = { ctx: {} }
+    await taken.set(id, START)
+    await taken.get(id, 1000, request)
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const data = { ...START, mine: attempt, [`key ${attempt}`]: attempt, taken: 1 }
+      const { mongoCode } = await taken.set(id, data, 60_000, request).catch((error) => error)
+      assert.equal(mongoCode, 11000)
+    }
+    return request
+  }
+
+  for (const executed of ['none', 0, 1, 50, ATTEMPTS - 1]) {
+    it(`ends with what it wrote last, if one of them was executed all the same: ${executed}`, async () => {
+      const id = `failing ${executed}`
+      const request = await fail(id)
+      // As if the answer had been lost; and somebody else changed another key.
+      const stored = { 'data.others': 2 }
+      if (executed !== 'none') {
+        Object.assign(stored, { 'data.mine': executed, [`data.key ${executed}`]: executed })
+      }
+      await database.collection('taken').updateOne({ _id: id }, { $set: stored })
+      await taken.set(id, START, 60_000, request)
+      assert.deepEqual(await taken.get(id), { ...START, others: 2 })
+    })
+  }
+
+  it('remembers few of them one by one', () => {
+    const knowledge = new Reads().of({}, 'failing')
+    for (let attempt = 0; attempt < 1000; attempt++) {
+      knowledge.writes(knowledge.call(), encode({ ...START, mine: attempt }))
+      assert.ok(knowledge.contents().length <= 17)
+    }
+    knowledge.learn(knowledge.call(), { content: '{}', expiresAt: 0 })
+    assert.deepEqual(knowledge.contents(), [])
+  })
+
+  it('knows by as few what differs from any of them', () => {
+    const session = fc.dictionary(
+      fc.constantFrom('a', 'b', 'c', '__proto__', 'd.e', '_expire'),
+      fc.constantFrom(1, 2, -0, 0, null, Number.NaN, 'x', [1], new Date(1), Buffer.from('a')),
+    )
+    const property = fc.property(
+      fc.array(session, { minLength: 1, maxLength: 60 }),
+      session,
+      (all, data) => {
+        const knowledge = new Reads().of({}, 'any')
+        for (const each of all) knowledge.writes(knowledge.call(), encode(each))
+        const known = knowledge.contents().map((content) => decode(content))
+        const read = (bytes) => decode(encode(bytes))
+        assert.deepEqual(toWrite(known, read(data)), toWrite(all.map(read), read(data)))
+      },
+    )
+    fc.assert(property, { numRuns: 500 })
+  })
+
+  /** The keys in which a session differs from any of others. */
+  function toWrite(sessions, data) {
+    const keys = new Set([data, ...sessions].flatMap((session) => Object.keys(session)))
+    const differs = (key) => sessions.some((session) => !isDeepStrictEqual(session[key], data[key]))
+    return [...keys].filter(differs).sort()
+  }
 })

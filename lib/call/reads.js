@@ -1,5 +1,8 @@
 'use strict'
 
+const { isDeepStrictEqual } = require('node:util')
+const { decoder, encode } = require('../values/values')
+
 /** @typedef {import('../values/values').Content} Content */
 
 /**
@@ -7,6 +10,14 @@
  * 0 where it is not known. What was read Rust keeps for a while (`src/recent.rs`), under a number.
  * @typedef {{ content: Content, readNumber?: number, expiresAt: number }} Read
  */
+
+/** So many writes under way, or failed, a request remembers one by one. */
+const MOST_WRITING = 16
+
+/** No session has this value. */
+const UNLIKE_ANY = Buffer.from(`${Math.random()}${Math.random()}`)
+
+const decode = decoder(() => undefined)
 
 /**
  * What one request knows of one session. Its calls are numbered, since it need not wait for them,
@@ -16,7 +27,7 @@ class Knowledge {
   /** @type {Read | undefined} */
   read
   /** What it writes or failed to write: the session may look like this, too. */
-  writing = /** @type {{ call: number, content: Uint8Array }[]} */ ([])
+  writing = /** @type {{ call: number, content: Buffer }[]} */ ([])
   /** What the same request knows of all its sessions, once there are several. @type {KnownSessions | undefined} */
   sessions
   #calls = 0
@@ -43,13 +54,16 @@ class Knowledge {
 
   /**
    * @param {number} call
-   * @param {Uint8Array} content
+   * @param {Buffer} content
    */
   writes(call, content) {
     const last = this.writing.at(-1)
     if (last && Buffer.compare(last.content, content) === 0) {
       last.call = call
     } else {
+      if (this.writing.length === MOST_WRITING) {
+        this.writing = [{ call, content: allOf(this.contents()) }]
+      }
       this.writing.push({ call, content })
     }
   }
@@ -78,6 +92,22 @@ class Knowledge {
       this.read = read
     }
   }
+}
+
+/**
+ * One session in place of several that may be stored. Where all have the same under a key, so has it;
+ * where they differ, a write has to say what it wants there, whatever that is.
+ * @param {Buffer[]} contents
+ */
+function allOf(contents) {
+  const sessions = contents.map(decode)
+  const [first] = sessions
+  const keys = new Set(sessions.flatMap((session) => Object.keys(session)))
+  const entries = Array.from(keys, (key) => {
+    const same = sessions.every((session) => isDeepStrictEqual(session[key], first[key]))
+    return [key, same ? first[key] : UNLIKE_ANY]
+  })
+  return encode(Object.fromEntries(entries))
 }
 
 /**
