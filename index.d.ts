@@ -435,7 +435,12 @@ declare namespace SessionStore {
 
     /** Default: `false`; `true` with `mongodb+srv://`. */
     tls?: boolean
-    /** The path of a PEM file. Default: well-known authorities. */
+    /**
+     * The path of a PEM file with the authorities to trust. Default: the well-known ones;
+     * NODE_EXTRA_CA_CERTS is for Node alone. A certificate that is its own authority has to say
+     * CA:FALSE, and every one to name its host in a subjectAltName: rustls, which the store has for
+     * TLS, is stricter there than Node.
+     */
     tlsCAFile?: string
     /** The path of a PEM file, not encrypted. Default: none. */
     tlsCertificateKeyFile?: string

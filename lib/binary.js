@@ -126,8 +126,14 @@ function platformName() {
     return `${platform}-${arch}`
   }
   const report = /** @type {any} */ (process.report)
-  report.excludeNetwork = true
-  const glibc = report.getReport()?.header?.glibcVersionRuntime
+  const { excludeNetwork } = report ?? {}
+  if (report) {
+    report.excludeNetwork = true // would look up the name of every peer
+  }
+  const glibc = report?.getReport?.().header?.glibcVersionRuntime
+  if (report) {
+    report.excludeNetwork = excludeNetwork
+  }
   return `${platform}-${arch} (${glibc ? `glibc ${glibc}` : 'musl'})`
 }
 

@@ -8,7 +8,7 @@ const { SessionStore } = require('../..')
 const { startServer } = require('../../scripts/servers/mongodb')
 const { freePort, openHttp, openSilence, openTls } = require('../support/front')
 const { issue, useCertificates } = require('../support/certificates')
-const { causeOf, failure } = require('../support/outcome')
+const { causeOf, failure, next } = require('../support/outcome')
 
 /** Too long for a name in the DNS, so that nobody needs to be asked. */
 const UNRESOLVABLE = `${'x'.repeat(64)}.invalid`
@@ -47,6 +47,12 @@ describe('the cause of ERR_UNAVAILABLE', { timeout: 120_000 }, () => {
       await causeOf({ connection: `mongodb://${UNRESOLVABLE}/` }),
       `${UNRESOLVABLE}:27017: its name does not resolve (DNS)`,
     )
+  })
+
+  it('names an IPv6 address as a connection string does', async () => {
+    const port = await freePort()
+    const cause = await causeOf({ connection: `mongodb://[::1]:${port}/` })
+    assert.ok(cause.startsWith(`[::1]:${port}: `), cause)
   })
 
   it('names each of several servers', async () => {
@@ -200,5 +206,21 @@ describe('the stack of an error', () => {
     assert.match(late.stack, /readsLate/)
     await store.close()
     await mongoose.disconnect()
+  })
+})
+
+describe('behind a load balancer, where nobody monitors the servers', { timeout: 60_000 }, () => {
+  it('the cause is what the operations saw', async () => {
+    const port = await freePort()
+    const store = new SessionStore({
+      connection: `mongodb://127.0.0.1:${port}/?loadBalanced=true`,
+      serverSelectionTimeoutMS: 500,
+    })
+    const told = next(store, 'warning')
+    const error = await failure(store.get('id'))
+    assert.equal(error.code, 'ERR_UNAVAILABLE')
+    assert.equal(error.cause.message, `127.0.0.1:${port}: refused the connection (ECONNREFUSED)`)
+    assert.equal((await told).cause.message, error.cause.message)
+    await store.close()
   })
 })

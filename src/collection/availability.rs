@@ -15,6 +15,8 @@ use super::cause::{self, Asked};
 use super::failure::{self, Sorted};
 use crate::error::{Code, Failure};
 
+const DEFAULT_PORT: u16 = 27017;
+
 /// What the driver's monitors see of the servers. Cloned, it is the same.
 #[derive(Clone)]
 pub struct Availability {
@@ -129,6 +131,11 @@ impl Availability {
 
     /// Sorts an error. Who is told that MongoDB is away is told why.
     pub fn sort(&self, error: &Error) -> Sorted {
+        match *error.kind {
+            ErrorKind::Io(_) | ErrorKind::DnsResolve { .. } => self.hear(Some(error)),
+            ErrorKind::Command(_) => self.hear(None),
+            _ => {}
+        }
         let mut sorted = failure::sort(error);
         if sorted.failure.code == Code::Unavailable {
             sorted.failure.cause = match (self.is_available(), self.asked.get()) {
@@ -140,13 +147,39 @@ impl Availability {
         sorted
     }
 
-    /// A server that the connection does not name, but another server does.
+    /// An operation was answered.
+    pub fn answered(&self) {
+        self.hear(None);
+    }
+
+    /// Nobody monitors servers behind a load balancer: there the operations tell.
+    fn hear(&self, error: Option<&Error>) {
+        let Some(asked) = self.asked.get().filter(|asked| asked.is_balanced) else {
+            return;
+        };
+        let mut seen = self.lock();
+        for server in seen.servers.values_mut() {
+            let has_answered = server.has_answered;
+            server.problem = error.map(|error| cause::of_error(error, asked, has_answered));
+            server.takes_writes = error.is_none();
+            server.has_answered |= error.is_none();
+        }
+        self.update(seen);
+    }
+
+    /// Also where the connection does not name it, but another server does.
     fn name(&self, address: &ServerAddress) -> String {
-        match self.asked.get() {
-            Some(asked) if !asked.seeds.contains(address) => {
-                format!("{address} (so named by the other servers)")
+        let name = match address {
+            ServerAddress::Tcp { host, port } if host.contains(':') => {
+                format!("[{host}]:{}", port.unwrap_or(DEFAULT_PORT))
             }
             _ => address.to_string(),
+        };
+        match self.asked.get() {
+            Some(asked) if !asked.seeds.contains(address) => {
+                format!("{name} (so named by the other servers)")
+            }
+            _ => name,
         }
     }
 
@@ -206,6 +239,11 @@ impl Availability {
             SdamEvent::TopologyClosed(_) => return self.ended.notify_one(),
             _ => return,
         }
+        self.update(seen);
+    }
+
+    /// Sees whether a server is there now.
+    fn update(&self, mut seen: MutexGuard<'_, Seen>) {
         let takes_writes = seen.servers.values().any(|server| server.takes_writes);
         if takes_writes {
             seen.servers.retain(|_, server| !server.is_dropped);

@@ -24,6 +24,8 @@ const ENFILE: i32 = 23;
 /// What the connection asks of its servers.
 pub struct Asked {
     pub seeds: HashSet<ServerAddress>,
+    /// `loadBalanced`
+    pub is_balanced: bool,
     replica_set: Option<String>,
     connect_timeout: Duration,
     tls: tls::Asked,
@@ -33,6 +35,7 @@ impl Asked {
     pub fn of(options: &ClientOptions) -> Self {
         Asked {
             seeds: options.hosts.iter().map(lower_case).collect(),
+            is_balanced: options.load_balanced == Some(true),
             replica_set: options.repl_set_name.clone(),
             connect_timeout: options.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             tls: match &options.tls {

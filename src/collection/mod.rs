@@ -243,7 +243,11 @@ impl Collection {
         answer: impl Future<Output = mongodb::error::Result<T>>,
     ) -> Result<T, Sorted> {
         match tokio::time::timeout_at(deadline, answer).await {
-            Ok(answer) => answer.map_err(|error| self.availability.sort(&error)),
+            Ok(Ok(answer)) => {
+                self.availability.answered();
+                Ok(answer)
+            }
+            Ok(Err(error)) => Err(self.availability.sort(&error)),
             Err(_) => Err(Sorted::out_of_time(self.out_of_time())),
         }
     }
