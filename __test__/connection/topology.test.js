@@ -94,7 +94,7 @@ describe('a replica set of three', { timeout: 120_000 }, () => {
 
   it('without a server that fits readPreference, says so', async () => {
     const readPreference = { mode: 'secondary', tags: [{ dc: 'north' }] }
-    for (const limits of [{ timeoutMS: 600 }, { serverSelectionTimeoutMS: 600 }]) {
+    for (const limits of [{ timeoutMS: 3000 }, { serverSelectionTimeoutMS: 600 }]) {
       const store = set.store({ readPreference, ...limits })
       const error = await failure(store.get('tagged'))
       assert.equal(error.code, 'ERR_UNAVAILABLE')

@@ -46,7 +46,7 @@ pub async fn make_client(
         // operation's own time is over.
         let limit = options
             .server_selection_timeout
-            .min(options.timeout * 19 / 20);
+            .min(options.timeout * 9 / 10);
         client_options.server_selection_timeout = Some(limit);
     }
     tls::check(&client_options)?;
