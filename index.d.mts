@@ -1,5 +1,6 @@
 export type {
   BsonLike,
+  Compressor,
   DbLike,
   DriverOptions,
   MongoClientLike,

@@ -24,7 +24,8 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * Connects in the background: MongoDB may be away, then or later. Does no I/O itself.
    *
    * @throws {SessionStore.SessionStoreError} `ERR_OPTIONS`: an option is unknown or of the wrong
-   *   type, `connection` is missing or not known, or has a setting that cannot be taken over;
+   *   type, `connection` is missing or not known, or has a setting that cannot be taken over, or
+   *   `name` is taken by a Mongoose model over another collection;
    *   `ERR_BINARY`: the native addon for this platform is missing or does not load
    */
   constructor(options: SessionStore.SessionStoreOptions)
@@ -36,7 +37,8 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
 
   /**
    * The Mongoose model over the collection, registered as `name`; `undefined` if `connection` is
-   * not Mongoose's. A model that Mongoose had under that name before is left as it was.
+   * not Mongoose's. A model over the same collection that Mongoose had under that name before is left
+   * as it was.
    */
   readonly session?: any
 
@@ -44,12 +46,13 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * Resolves to the session, or to `undefined` if it is unknown or has expired, whether or not
    * MongoDB has removed it yet.
    *
-   * @param id 1 to 1024 bytes
+   * @param id what no session can have (empty, longer than 1024 bytes, not well-formed Unicode) is
+   *   unknown, too: a cookie that is not signed may hold anything
    * @param maxAge not used: koa-session passes it
    * @param request the store remembers what `ctx` read, for the writes of the same request
    *
-   * Rejects with `ERR_SESSION_ID`, `ERR_SESSION_VALUE` (the stored document is malformed),
-   * `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`.
+   * Rejects with `ERR_SESSION_ID` (not a string), `ERR_SESSION_VALUE` (the stored document is
+   * malformed), `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`.
    */
   get(
     id: string,
@@ -67,7 +70,7 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * `undefined`, functions and symbols are left out, as in JSON. What `data` holds when `set` is
    * called is what is stored, even if it is changed before the promise resolves.
    *
-   * @param id 1 to 1024 bytes
+   * @param id 1 to 1024 bytes of well-formed Unicode
    * @param data an object whose keys are its content: no array, function, `Set` or `Date`
    * @param maxAge the session's life from now on, in milliseconds; at the longest until the end of the
    *   year 9999, and over at once if it is not above 0. The option `expires` overrules it.
@@ -87,11 +90,9 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
   ): Promise<Data>
 
   /**
-   * Resolves when the session is gone, also if there was none.
+   * Resolves when the session is gone, also if there was none, or can be none of this id.
    *
-   * @param id 1 to 1024 bytes
-   *
-   * Rejects with `ERR_SESSION_ID`, `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`,
+   * Rejects with `ERR_SESSION_ID` (not a string), `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`,
    * `ERR_CLOSED`.
    */
   destroy(id: string, request?: SessionStore.SessionRequest): Promise<void>
@@ -181,7 +182,8 @@ declare namespace SessionStore {
 
   /**
    * - `ERR_OPTIONS`: an option, the connection string or a setting of the connection cannot be used
-   * - `ERR_SESSION_ID`: the id is not a non-empty string of well-formed Unicode, or longer than 1024 bytes
+   * - `ERR_SESSION_ID`: the id is not a string; or, to `set`, empty, longer than 1024 bytes or not
+   *   well-formed Unicode
    * - `ERR_SESSION_VALUE`: the session holds what cannot be stored, or what is stored is malformed
    * - `ERR_SESSION_TOO_LARGE`: the session exceeds MongoDB's 16 MiB
    * - `ERR_UNAVAILABLE`: no server that takes writes within `serverSelectionTimeoutMS`
@@ -277,8 +279,9 @@ declare namespace SessionStore {
   }
 
   /**
-   * Options that are not listed here are refused by name. One that is `undefined` counts as not
-   * given. What the options say goes before what the connection says.
+   * Options that are not listed here are refused by name, and so are some that cannot be meant
+   * together. One that is `undefined` counts as not given. What the options say goes before what the
+   * connection says.
    */
   export interface SessionStoreOptions extends DriverOptions {
     /** Where MongoDB is. */
@@ -293,13 +296,15 @@ declare namespace SessionStore {
     expires?: number
     /**
      * Seconds: a session whose content did not change gets its new expiry written at most this
-     * often. Its end may lag behind its cookie's by as much, so choose far less than its life. Until
-     * then `set` writes nothing and emits nothing. Default: 0, which writes every time.
+     * often, but always in the second half of its life. Its end may lag behind its cookie's by as
+     * much, so choose far less than its life; it must be less than `expires`. Until then `set` writes
+     * nothing and emits nothing. Default: 0, which writes every time.
      */
     touchAfter?: number
     /**
-     * The name under which the Mongoose model is registered. Without effect if `connection` is not
-     * Mongoose's. Default: `'Session'`.
+     * The name under which the Mongoose model is registered; of two stores on one Mongoose at most
+     * one can do without. Refused where a model over another collection has it. Without effect if
+     * `connection` is not Mongoose's. Default: `'Session'`.
      */
     name?: string
     /** The database. Default: the connection's own, or `'test'` if it names none. */
@@ -315,13 +320,20 @@ declare namespace SessionStore {
   }
 
   /**
-   * - a connection string: `mongodb://` or `mongodb+srv://`
+   * - a connection string, `mongodb://` or `mongodb+srv://`. It means what it means to the official
+   *   Node driver, or is refused; white space around it is not part of it
    * - the `mongoose` module, a Mongoose `Connection`, or the two parts that the original takes,
    *   `{ Mongo, Schema }`; before, during and after `mongoose.connect()`
    * - a `MongoClient` or `Db` of the `mongodb` package (4 to 7), connected or not
    *
-   * Of an object, address, database, credentials, TLS and write concern are taken over; the store
-   * opens connections of its own.
+   * Of an object, address, database, credentials, TLS, proxy, server API and write concern are taken
+   * over; the store opens connections of its own. What can only be done in Node (a `lookup`, an OIDC
+   * callback, certificates in memory) is refused; what concerns the application's own pool is not
+   * taken over: its size, time-outs, monitoring, compression, read concern and read preference.
+   *
+   * A Mongoose connection that is opened again elsewhere takes its store along: what was accepted
+   * before ends where it was sent, what is called later goes to the new address. While it is being
+   * opened, operations wait for it, at most `serverSelectionTimeoutMS`.
    */
   export type SessionStoreConnection =
     | string
@@ -375,25 +387,29 @@ declare namespace SessionStore {
   export interface DriverOptions {
     /**
      * Milliseconds that an operation may take as a whole, retries included; then it fails with
-     * `ERR_TIMEOUT`. Default, of the store: 10000, or the least of `socketTimeoutMS` and
+     * `ERR_TIMEOUT`. From 1: without a limit a request would wait for as long as MongoDB is silent.
+     * Default, of the store: 10000, or the least of `socketTimeoutMS` and
      * `waitQueueTimeoutMS` if that is less.
      */
     timeoutMS?: number
     /**
      * Milliseconds that an operation waits while no server can be reached, at most `timeoutMS`; then
-     * it fails with `ERR_UNAVAILABLE`. Default, of the store: 10000.
+     * it fails with `ERR_UNAVAILABLE`. From 1, likewise. Default, of the store: 10000.
      */
     serverSelectionTimeoutMS?: number
-    /** Milliseconds for opening one connection. Default, of the store: 5000. */
+    /** Milliseconds for opening one connection; `0` is no limit. Default, of the store: 5000. */
     connectTimeoutMS?: number
     /** A limit on the operation as a whole, if it is less than 10000; `0` is none. Default: `0`. */
     socketTimeoutMS?: number
     /** A limit on the operation as a whole, if it is less than 10000; `0` is none. Default: `0`. */
     waitQueueTimeoutMS?: number
 
-    /** The most connections to one server. Default, of the store: 100, as in the Node driver. */
+    /**
+     * The most connections to one server; `0` is no limit. Default, of the store: 100, as in the Node
+     * driver.
+     */
     maxPoolSize?: number
-    /** Connections that are kept open. Default: 0. */
+    /** Connections that are kept open; not more than `maxPoolSize`. Default: 0. */
     minPoolSize?: number
     /**
      * Connections that may be in the opening at once. Default, of the store: `maxPoolSize`, since
@@ -426,14 +442,42 @@ declare namespace SessionStore {
     /** Milliseconds by which a server may be slower than the nearest. Default: 15. */
     localThresholdMS?: number
 
-    /** Default: SCRAM, as the server prefers, if there is a user. */
-    authMechanism?: 'SCRAM-SHA-1' | 'SCRAM-SHA-256' | 'MONGODB-X509' | 'PLAIN' | 'MONGODB-OIDC'
+    /** Default: `'DEFAULT'`, which is SCRAM, as the server prefers, if there is a user. */
+    authMechanism?:
+      | 'DEFAULT'
+      | 'SCRAM-SHA-1'
+      | 'SCRAM-SHA-256'
+      | 'MONGODB-X509'
+      | 'PLAIN'
+      | 'MONGODB-OIDC'
     /** For `MONGODB-OIDC`, which needs it, and nothing else. */
     authMechanismProperties?: { ENVIRONMENT: 'k8s' } | 'ENVIRONMENT:k8s'
     /** The database that knows the user. Default: the one in the connection string, or `'admin'`. */
     authSource?: string
 
-    /** Default: `false`; `true` with `mongodb+srv://`. */
+    /**
+     * The Stable API that each command declares; a connection string cannot say it. Default: none, or
+     * that of the client.
+     */
+    serverApi?: '1' | { version: '1'; strict?: boolean; deprecationErrors?: boolean }
+
+    /** A SOCKS5 proxy to connect through. Default: none. */
+    proxyHost?: string
+    /** Default: 1080. */
+    proxyPort?: number
+    /** With `proxyPassword`, or not at all. Default: none. */
+    proxyUsername?: string
+    proxyPassword?: string
+
+    /**
+     * What may be compressed on the way, in order of preference; MongoDB takes the first that it has.
+     * `'zstd'` is taken, but never offered. Default: nothing.
+     */
+    compressors?: Compressor[] | string
+    /** From 0 to 9; -1 is zlib's own. Default: -1. */
+    zlibCompressionLevel?: number
+
+    /** Default: `false`; `true` with `mongodb+srv://`, or with one of the four below. */
     tls?: boolean
     /**
      * The path of a PEM file with the authorities to trust. Default: the well-known ones;
@@ -444,9 +488,11 @@ declare namespace SessionStore {
     tlsCAFile?: string
     /** The path of a PEM file, not encrypted. Default: none. */
     tlsCertificateKeyFile?: string
-    /** Default: `false`. */
+    /** Takes any certificate, whatever its host. Default: `false`. */
     tlsAllowInvalidCertificates?: boolean
-    /** Default: `false`. */
+    /** Host names are always checked, except with the one above. */
+    tlsAllowInvalidHostnames?: false
+    /** The same as `tlsAllowInvalidCertificates`. Default: `false`. */
     tlsInsecure?: boolean
 
     /**
@@ -492,6 +538,9 @@ declare namespace SessionStore {
     maxAdaptiveRetries?: number
     /** Whether to try that on another server. Default: `false`. */
     enableOverloadRetargeting?: boolean
+
+    /** The store writes UUIDs in no other form. */
+    uuidRepresentation?: 'standard'
   }
 
   export type ReadPreferenceMode =
@@ -500,6 +549,8 @@ declare namespace SessionStore {
     | 'secondary'
     | 'secondaryPreferred'
     | 'nearest'
+
+  export type Compressor = 'none' | 'snappy' | 'zlib' | 'zstd'
 
   export type ReadConcernLevel = 'local' | 'available' | 'majority' | 'linearizable' | 'snapshot'
 

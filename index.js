@@ -53,8 +53,7 @@ class SessionStore extends EventEmitter {
    */
   get(id, _maxAge, request) {
     try {
-      this.#check(id)
-      return this.#link.get(id, ctxOf(request))
+      return this.#check(id) ? this.#link.get(id, ctxOf(request)) : Promise.resolve(undefined)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -68,7 +67,10 @@ class SessionStore extends EventEmitter {
    */
   set(id, data, maxAge, request) {
     try {
-      this.#check(id)
+      if (!this.#check(id)) {
+        const message = `a session id has to be 1 to ${MAX_ID_BYTES} bytes of well-formed Unicode`
+        throw new SessionStoreError('ERR_SESSION_ID', message)
+      }
       const announce = (/** @type {string} */ event) => this.#announce(event, id)
       return this.#link.set(id, data, this.#lifetime(maxAge), ctxOf(request), announce)
     } catch (error) {
@@ -82,7 +84,9 @@ class SessionStore extends EventEmitter {
    */
   destroy(id, request) {
     try {
-      this.#check(id)
+      if (!this.#check(id)) {
+        return Promise.resolve()
+      }
       const announce = (/** @type {string} */ event) => this.#announce(event, id)
       return this.#link.destroy(id, ctxOf(request), announce)
     } catch (error) {
@@ -100,23 +104,21 @@ class SessionStore extends EventEmitter {
     return this.close()
   }
 
-  /** @param {unknown} id */
+  /**
+   * Whether a session can have this id. In a cookie that is not signed anybody can send another.
+   * @param {unknown} id
+   */
   #check(id) {
     if (this.#closed) {
       throw new SessionStoreError('ERR_CLOSED', 'the session store is closed')
     }
-    if (typeof id !== 'string' || id === '') {
-      throw new SessionStoreError('ERR_SESSION_ID', 'a session id has to be a non-empty string')
-    }
-    if (!id.isWellFormed()) {
-      // As UTF-8 all lone surrogates are one and the same, and so would be the sessions.
-      throw new SessionStoreError('ERR_SESSION_ID', 'a session id has to be well-formed Unicode')
+    if (typeof id !== 'string') {
+      throw new SessionStoreError('ERR_SESSION_ID', 'a session id has to be a string')
     }
     // A character takes at most three bytes for each of its UTF-16 units.
-    if (id.length * 3 > MAX_ID_BYTES && Buffer.byteLength(id) > MAX_ID_BYTES) {
-      const message = `a session id may have ${MAX_ID_BYTES} bytes; this one has more`
-      throw new SessionStoreError('ERR_SESSION_ID', message)
-    }
+    const fits = id.length * 3 <= MAX_ID_BYTES || Buffer.byteLength(id) <= MAX_ID_BYTES
+    // As UTF-8 all lone surrogates are one and the same, and so would be the sessions.
+    return id !== '' && fits && id.isWellFormed()
   }
 
   /**
@@ -181,4 +183,15 @@ function warn(store, warning) {
   }
 }
 
-module.exports = Object.assign(SessionStore, { SessionStore, SessionStoreError })
+/** JavaScript's own words for a call without `new` have no code. */
+const Public = new Proxy(SessionStore, {
+  apply() {
+    throw new SessionStoreError(
+      'ERR_OPTIONS',
+      'SessionStore is a class: new SessionStore(options), or SessionStore.create(options)',
+    )
+  },
+})
+Object.defineProperty(SessionStore.prototype, 'constructor', { value: Public })
+
+module.exports = Object.assign(Public, { SessionStore: Public, SessionStoreError })

@@ -146,8 +146,8 @@ describe('the mongoose module', () => {
     assert.deepEqual(model.schema.indexes(), [])
   })
 
-  it('keeps a model that it has under that name', () => {
-    const model = mongoose.model('Session', new mongoose.Schema({ own: String }))
+  it('keeps a model over the same collection that it has under that name', () => {
+    const model = mongoose.model('Session', new mongoose.Schema({ own: String }), collection)
     assert.equal(open(mongoose).session, model)
     assert.equal(mongoose.model('Session'), model)
   })

@@ -1,26 +1,29 @@
 'use strict'
 
-const { loadBinary } = require('../binary')
-const { SessionStoreError } = require('../errors')
-const { Close, Destroy, Read, Write, toError } = require('./operation')
+const { Close, Destroy, Read, Write } = require('./operation')
 const { Operations } = require('./operations')
 const { Reads } = require('./reads')
+const { openSessions } = require('./sessions')
 const { decoder, encode } = require('../values/values')
 
-const { Sessions } = loadBinary()
-
 /** @typedef {import('./operation').Operation} Operation */
+/** @typedef {import('./sessions').Sessions} Sessions */
+/** @typedef {import('../errors').SessionStoreError} SessionStoreError */
 /** @typedef {import('../options/options').Options} Options */
 /** @typedef {import('../options/options').Address} Address */
 
-/** As `src/binding.rs` says that an outcome is that of the operation before: a session found by many. */
-const SAME = 7
-
 /** @typedef {(event: string) => void} Announce is told what a write did to the session */
 
+/** Ends the watch of a link that was collected, and so its store. */
+const collected = new FinalizationRegistry((/** @type {() => void} */ stop) => stop())
+
 /**
- * The way to Rust and back. Holds back the operations that were called before the address is
- * known: before `mongoose.connect()`.
+ * The way to Rust and back. Holds back the operations that are called while the address is not
+ * known: before `mongoose.connect()`, and while Mongoose is being connected elsewhere.
+ *
+ * When the address changes, what was accepted ends where it was sent, and what is called later goes
+ * to the new one; but not before an operation on the same session has ended at the former: both may
+ * be ways to the same collection.
  */
 class Link {
   /** @type {Options} */
@@ -30,13 +33,21 @@ class Link {
   #reads = new Reads()
   #decode
   #operations = new Operations()
-  /** @type {InstanceType<typeof Sessions> | undefined} */
+  /** Where operations go; undefined while they are held back. @type {Sessions | undefined} */
   #sessions
+  /** The last address that was known. @type {{ address: Address, sessions: Sessions } | undefined} */
+  #opened
+  /** How many operations on an id are under way at a former address. @type {Map<string | undefined, number>} */
+  #former = new Map()
+  /** Of former addresses. @type {Set<Promise<any>>} */
+  #closing = new Set()
   /** In the order of their calls, each with what ends its waiting. @type {Map<Operation, NodeJS.Timeout>} */
   #waiting = new Map()
-  /** Why there will never be an address. @type {SessionStoreError | undefined} */
+  /** Why the address that Mongoose has now cannot be used. @type {SessionStoreError | undefined} */
   #problem
   #closed = false
+  /** @type {() => void} */
+  #stopWatching
 
   /**
    * @param {Options} options
@@ -46,12 +57,19 @@ class Link {
     this.#options = options
     this.#warn = warn
     this.#decode = decoder(options.bson)
-    const address = options.source.address()
-    if (address) {
-      this.#open(address)
-    } else {
-      options.source.whenKnown((error, late) => this.#addressKnown(error, late))
+    const { source } = options
+    const address = source.address()
+    if (typeof address === 'object') {
+      this.#goTo(address)
     }
+    const link = new WeakRef(this)
+    this.#stopWatching = source.watch(() => {
+      const found = link.deref()
+      if (found) {
+        found.#look()
+      }
+    })
+    collected.register(this, this.#stopWatching, this)
   }
 
   /**
@@ -87,10 +105,15 @@ class Link {
   /** Resolves when all that was accepted has ended and the connections are closed. */
   async close() {
     this.#closed = true
-    await Promise.allSettled(Array.from(this.#waiting.keys(), ({ promise }) => promise))
-    if (this.#sessions) {
-      await this.#send(new Close())
+    if (this.#waiting.size > 0) {
+      await Promise.allSettled(Array.from(this.#waiting.keys(), ({ promise }) => promise))
     }
+    this.#stopWatching()
+    collected.unregister(this)
+    if (this.#opened) {
+      this.#shut(this.#opened.sessions)
+    }
+    await Promise.all(this.#closing)
     this.#operations.close()
   }
 
@@ -99,104 +122,136 @@ class Link {
    * @returns {Promise<any>}
    */
   #send(operation) {
-    if (this.#sessions) {
-      operation.send(this.#sessions, this.#operations.add(operation, this))
-    } else if (this.#problem) {
+    if (this.#problem) {
       operation.fail(this.#problem)
+    } else if (!this.#sessions) {
+      const { serverSelectionTimeoutMS } = this.#options
+      this.#hold(operation, serverSelectionTimeoutMS, NOWHERE)
+    } else if (this.#former.size > 0 && this.#former.has(operation.id)) {
+      this.#hold(operation, this.#options.timeoutMS, BEHIND)
     } else {
-      this.#hold(operation)
+      operation.send(this.#sessions, this.#operations.add(operation, this))
     }
     return operation.promise
   }
 
-  /** @param {Address} address */
-  #open({ uri, db, serverApi }) {
-    const { collection, timeoutMS: timeoutMs, touchAfter } = this.#options
-    const touchAfterMs = touchAfter * 1000
-    const settle = settler(this.#operations, this.#warn)
-    try {
-      const options = { uri, db, collection, timeoutMs, touchAfterMs, serverApi }
-      this.#sessions = new Sessions(options, settle)
-    } catch (error) {
-      throw connectionError(error)
+  /**
+   * @param {Operation} operation
+   * @param {number} time in milliseconds
+   * @param {import('./operation').Failure} failure
+   */
+  #hold(operation, time, failure) {
+    const expire = () => {
+      if (this.#waiting.delete(operation)) {
+        operation.fail(failure)
+      }
+    }
+    this.#waiting.set(operation, setTimeout(expire, time))
+  }
+
+  /** What was held back goes on, as far as it may. */
+  #release() {
+    for (const [operation, timer] of this.#waiting) {
+      if (!this.#former.has(operation.id)) {
+        this.#waiting.delete(operation)
+        clearTimeout(timer)
+        this.#send(operation)
+      }
     }
   }
 
-  /**
-   * @param {unknown} error
-   * @param {Address} [address]
-   */
-  #addressKnown(error, address) {
+  /** Where Mongoose is now. */
+  #look() {
     if (this.#closed && this.#waiting.size === 0) {
       return
     }
     try {
-      if (address) {
-        this.#open(address)
+      const address = this.#options.source.address()
+      if (address === undefined) {
+        return // Closed: its store goes on, until it is opened elsewhere.
       }
-      this.#problem = /** @type {SessionStoreError | undefined} */ (error)
-    } catch (late) {
-      this.#problem = /** @type {SessionStoreError} */ (late)
+      this.#sessions = undefined
+      this.#problem = undefined
+      if (address === 'opening') {
+        return
+      }
+      this.#goTo(address)
+    } catch (error) {
+      this.#problem = error
+      if (this.#waiting.size === 0) {
+        this.#warn(error)
+      }
     }
-    const waiting = Array.from(this.#waiting)
-    this.#waiting.clear()
-    for (const [operation, timer] of waiting) {
-      clearTimeout(timer)
-      this.#send(operation)
-    }
-    if (this.#problem && waiting.length === 0) {
-      this.#warn(this.#problem)
-    }
+    this.#release()
   }
 
-  /** @param {Operation} operation */
-  #hold(operation) {
-    const expire = () => {
-      if (this.#waiting.delete(operation)) {
-        const message =
-          'the connection was not told where MongoDB is: mongoose.connect() is missing'
-        operation.fail({ code: 'ERR_UNAVAILABLE', message })
+  /** @param {Address} address */
+  #goTo(address) {
+    const former = this.#opened
+    if (former === undefined || !isSame(address, former.address)) {
+      const sessions = openSessions(address, this.#options, this.#operations, this.#warn)
+      this.#opened = { address, sessions }
+      if (former) {
+        this.#leave(former.sessions)
       }
     }
-    this.#waiting.set(operation, setTimeout(expire, this.#options.serverSelectionTimeoutMS))
+    this.#sessions = this.#opened?.sessions
   }
-}
 
-/**
- * Only what Rust wrote itself may be shown: other errors of the binding repeat its arguments, and
- * so the password.
- * @param {{ code: string, message: string }} error
- */
-function connectionError({ code, message }) {
-  const written = code === 'GenericFailure'
-  return new SessionStoreError('ERR_OPTIONS', written ? message : 'the options cannot be used')
-}
-
-/**
- * What Rust calls. It holds no store, so that a store nobody uses any more can be collected.
- * @param {Operations} operations
- * @param {(warning: SessionStoreError) => void} warn
- */
-function settler(operations, warn) {
-  /**
-   * @param {number[]} tokens
-   * @param {import('./operation').Outcome[]} outcomes
-   * @param {number} firstReadNumber
-   * @param {number[]} expiry
-   */
-  return (tokens, outcomes, firstReadNumber, expiry) => {
-    let outcome = outcomes[0]
-    for (let index = 0; index < tokens.length; index++) {
-      if (outcomes[index] !== SAME) {
-        outcome = outcomes[index]
-      }
-      if (tokens[index] === 0) {
-        warn(toError(/** @type {import('./operation').Failure} */ (outcome)))
+  /** @param {Sessions} sessions of a former address */
+  #leave(sessions) {
+    const underWay = this.#operations.underWay.filter(({ id }) => id !== undefined)
+    for (const { id } of underWay) {
+      this.#former.set(id, (this.#former.get(id) ?? 0) + 1)
+    }
+    this.#operations.whenEnded(underWay, ({ id }) => {
+      const left = (this.#former.get(id) ?? 0) - 1
+      if (left > 0) {
+        this.#former.set(id, left)
       } else {
-        operations.settle(tokens[index], outcome, firstReadNumber + index, expiry[index])
+        this.#former.delete(id)
+        this.#release()
       }
-    }
+    })
+    this.#shut(sessions)
   }
+
+  /** @param {Sessions} sessions */
+  #shut(sessions) {
+    const close = new Close()
+    close.send(sessions, this.#operations.add(close, this))
+    const closed = () => this.#closing.delete(closing)
+    const closing = close.promise.then(closed, closed)
+    this.#closing.add(closing)
+  }
+}
+
+const NOWHERE = {
+  code: 'ERR_UNAVAILABLE',
+  message:
+    'the connection was not told where MongoDB is: mongoose.connect() is missing, or has not succeeded',
+}
+
+const BEHIND = {
+  code: 'ERR_TIMEOUT',
+  message:
+    'MongoDB did not answer an earlier operation on the session at the address that Mongoose had before',
+}
+
+/**
+ * @param {Address} one
+ * @param {Address} other
+ */
+function isSame(one, other) {
+  const { version, strict, deprecationErrors } = one.serverApi ?? {}
+  const api = other.serverApi
+  return (
+    one.uri === other.uri &&
+    one.db === other.db &&
+    version === api?.version &&
+    strict === api?.strict &&
+    deprecationErrors === api?.deprecationErrors
+  )
 }
 
 exports.Link = Link

@@ -21,6 +21,9 @@ const MEANINGS = ['none', 'create', 'update', 'touch', 'unchanged', 'dropped', '
  * @abstract
  */
 class Operation {
+  /** Of the session. @type {string | undefined} */
+  id
+
   constructor() {
     /** @type {Promise<any>} */
     this.promise = new Promise((resolve, reject) => {
@@ -79,6 +82,7 @@ class Read extends Operation {
 
   /** @param {Sessions} sessions @param {number} token */
   send(sessions, token) {
+    this.sessions = sessions
     sessions.get(token, this.id)
   }
 
@@ -94,7 +98,8 @@ class Read extends Operation {
     }
     try {
       const data = this.decode(content)
-      this.knowledge.learn(this.call, { content, readNumber, expiresAt })
+      const { sessions } = this
+      this.knowledge.learn(this.call, { content, readNumber, expiresAt, sessions })
       this.resolve(data)
     } catch (error) {
       this.reject(error)
@@ -136,7 +141,8 @@ class Write extends Operation {
       sessions.set(token, id, content, lifetime)
       return
     }
-    const { readNumber } = read
+    // A number means nothing at another address.
+    const readNumber = read.sessions === sessions ? read.readNumber : undefined
     const sent = readNumber !== undefined && this.#change(sessions, token, read, readNumber)
     if (!sent) {
       this.#change(sessions, token, read, read.content)
@@ -168,6 +174,7 @@ class Write extends Operation {
         content,
         readNumber: undefined,
         expiresAt: Date.now() + lifetime,
+        sessions: undefined,
       })
     }
     this.announce(event)

@@ -20,6 +20,8 @@ class Operations {
   #count = 0
   /** Never read: held, so that it is not collected. @type {object | undefined} */
   sender
+  /** Who waits for the end of some of them. @type {{ left: Set<Operation>, ended: (operation: Operation) => void }[]} */
+  #watchers = []
   #alive = setInterval(() => {}, LONGEST_INTERVAL).unref()
 
   /**
@@ -51,6 +53,32 @@ class Operations {
       this.sender = undefined
     }
     operation?.settle(outcome, readNumber, expiresAt)
+    if (this.#watchers.length > 0 && operation) {
+      this.#tell(operation)
+    }
+  }
+
+  /** @returns {Operation[]} */
+  get underWay() {
+    return this.#byToken.filter((operation) => operation !== undefined)
+  }
+
+  /**
+   * @param {Operation[]} operations of those under way
+   * @param {(operation: Operation) => void} ended is called with each of them
+   */
+  whenEnded(operations, ended) {
+    this.#watchers.push({ left: new Set(operations), ended })
+  }
+
+  /** @param {Operation} operation */
+  #tell(operation) {
+    for (const { left, ended } of this.#watchers) {
+      if (left.delete(operation)) {
+        ended(operation)
+      }
+    }
+    this.#watchers = this.#watchers.filter(({ left }) => left.size > 0)
   }
 
   close() {

@@ -7,8 +7,13 @@ const { decoder, encode } = require('../values/values')
 
 /**
  * A session as a request read it, or wrote it last, and when that ends: milliseconds since 1970,
- * 0 where it is not known. What was read Rust keeps for a while (`src/recent.rs`), under a number.
- * @typedef {{ content: Content, readNumber?: number, expiresAt: number }} Read
+ * 0 where it is not known. What was read Rust keeps for a while (`src/recent.rs`), under a number,
+ * where it was read.
+ * @typedef {object} Read
+ * @property {Content} content
+ * @property {number} [readNumber]
+ * @property {object} [sessions] where it was read
+ * @property {number} expiresAt
  */
 
 /** So many writes under way, or failed, a request remembers one by one. */

@@ -1,8 +1,11 @@
 'use strict'
 
 const { optionsError } = require('../errors')
-const { readClient } = require('./client')
+const { clientOf, readClient } = require('./client')
 const { bsonOfDriver } = require('./driver-bson')
+const { describe, has } = require('./kinds')
+const { mongooseOf, mongooseSource } = require('./mongoose')
+const { SETTINGS } = require('./settings')
 const { parseUri } = require('./uri')
 
 /** @typedef {import('./client').Found} Found */
@@ -13,9 +16,11 @@ const { parseUri } = require('./uri')
  * @typedef {object} Source
  * @property {any} model the Mongoose model over the collection, where the connection is Mongoose's
  * @property {() => any} bson what exports the classes of the connection's own `bson`, if it has one
- * @property {() => Address | undefined} address undefined while Mongoose was not told it yet
- * @property {(callback: (error: unknown, address?: Address) => void) => void} whenKnown
- *   calls back once, at once if the address is known already; keeps no process alive
+ * @property {() => Address | 'opening' | undefined} address
+ *   as Mongoose has it now: 'opening' while it is being opened and has not told its database;
+ *   undefined before, and when it is closed
+ * @property {(look: () => void) => () => void} watch
+ *   calls `look` whenever the address may be another, until what it returns is called
  */
 
 const ACCEPTED =
@@ -31,8 +36,7 @@ const ACCEPTED =
  */
 function readConnection(connection, { name, collection, db }) {
   if (typeof connection === 'string') {
-    const { base, settings, db: inString } = parseUri(connection)
-    return known({ base, settings, db: db ?? inString ?? 'test' }, undefined)
+    return known(readString(connection, db), undefined)
   }
   const mongoose = mongooseOf(connection)
   if (mongoose !== undefined) {
@@ -49,8 +53,37 @@ function readConnection(connection, { name, collection, db }) {
   if (typeof connection?.then === 'function') {
     throw optionsError(`\`connection\` is a promise: wait for it first. It must be ${ACCEPTED}`)
   }
-  const missing = connection === undefined || connection === null ? ' is missing: it' : ''
-  throw optionsError(`\`connection\`${missing} must be ${ACCEPTED}`)
+  const missing = connection === undefined || connection === null
+  throw optionsError(
+    missing
+      ? `\`connection\` is missing: it must be ${ACCEPTED}`
+      : `\`connection\` must be ${ACCEPTED}; given was ${describe(connection)}`,
+  )
+}
+
+/**
+ * @param {string} uri
+ * @param {string | undefined} own the option `db`
+ * @returns {Found}
+ */
+function readString(uri, own) {
+  const { settings, ...address } = parseUri(uri)
+  const { db: parameter, ...rest } = settings
+  const path = address.path ?? parameter
+  return { ...address, path, settings: rest, db: own ?? (path && databaseIn(path)) ?? 'test' }
+}
+
+/** @param {string} path */
+function databaseIn(path) {
+  const { kind } = SETTINGS.db
+  const db = kind.read(path)
+  if (db === undefined) {
+    throw optionsError(
+      `what follows the hosts in the connection string must be ${kind.expected}, unless the option ` +
+        "'db' names the database",
+    )
+  }
+  return db
 }
 
 /**
@@ -63,7 +96,7 @@ function known(found, client) {
     model: undefined,
     bson: () => client && bsonOfDriver(client),
     address: () => found,
-    whenKnown: (callback) => callback(undefined, found),
+    watch: () => () => {},
   }
 }
 
@@ -79,163 +112,6 @@ function isDb(value) {
     typeof value.databaseName === 'string' &&
     isClient(clientOf(value))
   )
-}
-
-/** @param {any} db version 4 of the driver has it in `s` only */
-function clientOf(db) {
-  return db.client ?? db.s?.client
-}
-
-/** @param {any} value */
-function isMongooseModule(value) {
-  return has(value, 'connect', 'createConnection', 'model', 'Schema')
-}
-
-/** @param {any} value */
-function isMongooseConnection(value) {
-  return has(value, 'model', 'getClient', 'useDb', 'openUri')
-}
-
-/**
- * @param {any} value
- * @param {...string} methods
- */
-function has(value, ...methods) {
-  const candidate = typeof value === 'object' || typeof value === 'function' ? value : undefined
-  return methods.every((method) => typeof candidate?.[method] === 'function')
-}
-
-/**
- * `owner` is what models are registered on; `driver` what Mongoose hands on of it; `connection` the
- * default one of a module, which may be replaced.
- * @typedef {{ owner: any, driver: any, Schema: any, connection: () => any }} Mongoose
- */
-
-/**
- * @param {any} value
- * @returns {Mongoose | undefined}
- */
-function mongooseOf(value) {
-  if (value?.Mongo) {
-    const inner = mongooseOf(value.Mongo)
-    return inner && { ...inner, Schema: value.Schema ?? inner.Schema }
-  }
-  // `import * as mongoose` gives a namespace, whose default is the module.
-  const owner = isMongooseModule(value?.default) ? value.default : value
-  if (isMongooseModule(owner)) {
-    const { mongo: driver, Schema } = owner
-    return { owner, driver, Schema, connection: () => owner.connection }
-  }
-  if (isMongooseConnection(owner)) {
-    const { mongo: driver, Schema } = owner.base ?? {}
-    return { owner, driver, Schema, connection: () => owner }
-  }
-  return undefined
-}
-
-/**
- * @param {Mongoose} mongoose
- * @param {{ name: string, collection: string, db?: string }} options
- * @returns {Source<Found>}
- */
-function mongooseSource(mongoose, { name, collection, db }) {
-  const address = () => {
-    const connection = mongoose.connection()
-    const client = currentClient(connection)
-    return client && readClient(client, { db: db ?? databaseOf(connection) })
-  }
-  return {
-    model: registerModel(mongoose, { name, collection, db }),
-    bson: () => mongoose.driver,
-    address,
-    whenKnown: (callback) => waitFor(mongoose.connection(), address, callback),
-  }
-}
-
-/**
- * The database of a Mongoose connection, where it does not leave that to its client.
- * @param {any} connection `$dbName` is what was given as `dbName`, as long as it is being opened
- * @returns {string | undefined}
- */
-function databaseOf(connection) {
-  return connection?.name ?? connection?.$dbName ?? undefined
-}
-
-const CONNECTING = 2
-
-/**
- * The client of a Mongoose connection, if it is the one that this connection will go on with.
- * @param {any} connection
- */
-function currentClient(connection) {
-  // What useDb() makes has its name at once, and gets the client of its origin only when that is
-  // connected.
-  const origin = opened(connection) ?? connection?.otherDbs?.find(opened) ?? connection
-  if (!origin || origin._closeCalled) {
-    return undefined
-  }
-  // A connection that is opened once more still has its former name until it is connected.
-  const renaming = origin === connection && origin.readyState === CONNECTING && origin.name
-  return renaming ? undefined : (origin.getClient() ?? undefined)
-}
-
-/** @param {any} connection itself, if it was given an address of its own */
-function opened(connection) {
-  return connection?._connectionString === undefined ? undefined : connection
-}
-
-/**
- * Mongoose says 'connecting' just before it makes the client, in the same turn of the event loop.
- * @param {any} connection
- * @param {() => Found | undefined} address
- * @param {(error: unknown, address?: Found) => void} callback
- */
-function waitFor(connection, address, callback) {
-  const events = ['connecting', 'connected', 'open', 'disconnected']
-  let done = false
-  const look = () => {
-    let found
-    let problem
-    try {
-      found = done ? undefined : address()
-    } catch (error) {
-      problem = error
-    }
-    if (found === undefined && problem === undefined) {
-      return
-    }
-    done = true
-    for (const event of events) {
-      connection?.removeListener(event, lookSoon)
-    }
-    callback(problem, found)
-  }
-  const lookSoon = () => queueMicrotask(look)
-  for (const event of events) {
-    connection?.on(event, lookSoon)
-  }
-  look()
-}
-
-/**
- * @param {Mongoose} mongoose
- * @param {{ name: string, collection: string, db?: string }} options
- */
-function registerModel({ owner, Schema, connection }, { name, collection, db }) {
-  const elsewhere = db !== undefined && db !== databaseOf(connection())
-  // `useCache`: one connection for all stores there.
-  const home = (elsewhere && connection()?.useDb(db, { useCache: true })) || owner
-  if (Object.hasOwn(home.models, name)) {
-    return home.models[name]
-  }
-  const fields = { _id: String, data: Object, updatedAt: Date, expiresAt: Date }
-  // The store alone makes the collection and its index; what it stores is what the model shows.
-  const options = { autoCreate: false, autoIndex: false, minimize: false, versionKey: false }
-  try {
-    return home.model(name, new Schema(fields, options), collection)
-  } catch (error) {
-    throw optionsError(`the Mongoose model '${name}' cannot be registered`, error)
-  }
 }
 
 module.exports = { readConnection }

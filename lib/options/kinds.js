@@ -21,6 +21,35 @@ function kind(expected, read, parse = read) {
   return { expected, read, parse }
 }
 
+/**
+ * What a value is, for the message of an error: never the value itself, which may be a secret.
+ * @param {unknown} value
+ */
+function describe(value) {
+  if (value === null || value === undefined) {
+    return String(value)
+  }
+  if (value === '') {
+    return 'an empty string'
+  }
+  if (typeof value === 'number') {
+    return describeNumber(value)
+  }
+  if (typeof value === 'object') {
+    return Array.isArray(value) ? 'an array' : 'an object'
+  }
+  return `a ${typeof value}`
+}
+
+/** @param {number} value */
+function describeNumber(value) {
+  if (value === 0 || !Number.isFinite(value)) {
+    return String(value)
+  }
+  const kindOf = Number.isInteger(value) ? 'number' : 'fraction'
+  return value < 0 ? `a negative ${kindOf}` : `a ${kindOf}`
+}
+
 // A lone surrogate cannot be sent to MongoDB, a NUL cannot be in a name.
 const UNSENDABLE = /\p{Surrogate}|\0/u
 
@@ -34,6 +63,15 @@ function isRecord(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/**
+ * @param {any} value
+ * @param {...string} methods
+ */
+function has(value, ...methods) {
+  const candidate = typeof value === 'object' || typeof value === 'function' ? value : undefined
+  return methods.every((method) => typeof candidate?.[method] === 'function')
+}
+
 const text = kind('a non-empty string', (value) => (isText(value) ? value : undefined))
 
 const flag = kind(
@@ -42,16 +80,20 @@ const flag = kind(
   (word) => (word === 'true' ? true : word === 'false' ? false : undefined),
 )
 
+const MOST = 2 ** 31 - 1
+
 /**
  * @param {number} least
+ * @param {number} [most]
+ * @param {string} [why] why not less
  * @returns {Kind}
  */
-function whole(least) {
-  const most = 2 ** 31 - 1
+function whole(least, most = MOST, why = '') {
+  const range = most === MOST ? `of at least ${least}` : `from ${least} to ${most}`
   /** @param {unknown} value */
   const read = (value) =>
     Number.isInteger(value) && Number(value) >= least && Number(value) <= most ? value : undefined
-  return kind(`a whole number of at least ${least}`, read, (digits) =>
+  return kind(`a whole number ${range}${why}`, read, (digits) =>
     /^-?\d+$/.test(digits) ? read(Number(digits)) : undefined,
   )
 }
@@ -74,6 +116,15 @@ const bson = kind('the `bson` module, of version 4 to 7', (value) =>
  * @returns {Kind}
  */
 function oneOf(words) {
+  return kind(`one of ${words.join(', ')}`, (value) => (words.includes(value) ? value : undefined))
+}
+
+/**
+ * Whatever their case, as the Node driver takes them.
+ * @param {string[]} words
+ * @returns {Kind}
+ */
+function mechanism(words) {
   return kind(`one of ${words.join(', ')}`, (value) =>
     typeof value === 'string'
       ? words.find((word) => word.toLowerCase() === value.toLowerCase())
@@ -86,11 +137,9 @@ const appName = kind('a string of 1 to 128 bytes', (value) =>
 )
 
 const databaseName = kind(
-  'a database name (1 to 63 bytes, none of / \\ . " $ * < > : | ? and no space)',
+  'a database name (1 to 63 bytes, none of / \\ . " $ and no space)',
   (value) =>
-    isText(value) && Buffer.byteLength(value) < 64 && !/[/\\. "$*<>:|?]/.test(value)
-      ? value
-      : undefined,
+    isText(value) && Buffer.byteLength(value) < 64 && !/[/\\. "$]/.test(value) ? value : undefined,
 )
 
 const collectionName = kind(
@@ -102,8 +151,37 @@ const w = kind(
   "'majority', the name of a write concern, or a whole number of at least 1 (a session counts as " +
     'written when MongoDB has acknowledged it)',
   (value) => {
-    const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
-    return typeof number === 'number' ? whole(1).read(number) : text.read(value)
+    // As the Node driver reads it: what can be taken for a number is one.
+    const isNumber = typeof value === 'number' || (isText(value) && !Number.isNaN(Number(value)))
+    return isNumber ? whole(1).read(Number(value)) : text.read(value)
+  },
+)
+
+const hostnamesChecked = kind(
+  'false: the store checks the host name of each certificate that it checks ' +
+    '(tlsAllowInvalidCertificates checks neither)',
+  (value) => (value === false ? false : undefined),
+  (word) => (word === 'false' ? false : undefined),
+)
+
+const COMPRESSORS = ['none', 'snappy', 'zlib', 'zstd']
+
+/** A list, or its words with commas between them; kept as the latter. */
+const compressors = kind(`a list of ${COMPRESSORS.join(', ')}`, (value) => {
+  const words = typeof value === 'string' ? value.split(',') : value
+  const fits = Array.isArray(words) && words.every((word) => COMPRESSORS.includes(word))
+  return fits ? words.join(',') : undefined
+})
+
+/** `'1'` or `{ version: '1' }`; kept as the latter. */
+const serverApi = kind(
+  "'1', or { version: '1' } with the flags strict and deprecationErrors",
+  (value) => {
+    const given = isRecord(value) ? value : { version: value }
+    const { version, strict, deprecationErrors, ...more } = given
+    const flags = [strict, deprecationErrors].every((one) => typeof (one ?? false) === 'boolean')
+    const known = version === '1' && Object.keys(more).length === 0
+    return known && flags ? { version, strict, deprecationErrors } : undefined
   },
 )
 
@@ -147,6 +225,8 @@ function pairs(record, forbidden) {
 
 module.exports = {
   kind,
+  describe,
+  has,
   isRecord,
   text,
   flag,
@@ -155,10 +235,14 @@ module.exports = {
   secondsOrNone,
   bson,
   oneOf,
+  mechanism,
   appName,
   databaseName,
   collectionName,
   w,
+  hostnamesChecked,
+  compressors,
+  serverApi,
   properties,
   tagSets,
 }

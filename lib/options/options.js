@@ -2,6 +2,7 @@
 
 const { optionsError } = require('../errors')
 const { readConnection } = require('./connection')
+const { describe } = require('./kinds')
 const { SETTINGS, addOption, checked } = require('./settings')
 const { formatUri } = require('./uri')
 
@@ -36,20 +37,33 @@ const DEFAULTS = Object.fromEntries(
 /** The mechanisms whose users are not in a database. */
 const EXTERNAL = new Set(['MONGODB-X509', 'MONGODB-OIDC'])
 
+/** What is for nothing without TLS. */
+const OF_TLS = ['tlsCAFile', 'tlsCertificateKeyFile', 'tlsInsecure', 'tlsAllowInvalidCertificates']
+
 /**
  * @param {any} options
  * @returns {Options}
  */
-function readOptions(options = {}) {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+function readOptions(options) {
+  if (options === undefined) {
     throw optionsError('SessionStore takes an object of options: { connection, … }')
+  }
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw optionsError(
+      `SessionStore takes an object of options: { connection, … }; given was ${describe(options)}`,
+    )
   }
   const given = readGiven(options)
   const { connection, collection, expires, name, db, touchAfter } = { ...DEFAULTS, ...given }
+  if (touchAfter >= expires) {
+    throw optionsError(
+      `option 'touchAfter' must be less than 'expires': a session would end before it is touched`,
+    )
+  }
   const found = readConnection(connection, { name, collection, db })
   const source = withSettings(found, given)
   source.address() // an error that can be seen now is thrown now
-  const { timeoutMS, serverSelectionTimeoutMS } = settle(given, found.address())
+  const { timeoutMS, serverSelectionTimeoutMS } = settle(given, known(found.address()))
   const bson = () => given.bson ?? found.bson()
   const limits = { timeoutMS, serverSelectionTimeoutMS }
   return { source, bson, collection, expires, name, touchAfter, ...limits }
@@ -74,36 +88,66 @@ function isComposite(name) {
 }
 
 /**
+ * @template Address
+ * @param {Address | 'opening' | undefined} address
+ */
+function known(address) {
+  return address === 'opening' ? undefined : address
+}
+
+/**
  * @param {import('./connection').Source<Found>} source
  * @param {Record<string, any>} given
  * @returns {import('./connection').Source<Address>}
  */
 function withSettings(source, given) {
-  /** @param {Found} found @returns {Address} */
-  const complete = (found) => ({
-    uri: formatUri(found.base, settle(given, found)),
-    db: found.db,
-    serverApi: found.serverApi,
-  })
   return {
-    model: source.model,
-    bson: source.bson,
+    ...source,
     address: () => {
       const found = source.address()
-      return found && complete(found)
+      return found === undefined || found === 'opening' ? found : complete(given, found)
     },
-    whenKnown: (callback) =>
-      source.whenKnown((error, found) => {
-        let address
-        let problem = error
-        try {
-          address = found && complete(found)
-        } catch (late) {
-          problem = late
-        }
-        callback(problem, address)
-      }),
   }
+}
+
+/**
+ * @param {Record<string, any>} given
+ * @param {Found} found
+ * @returns {Address}
+ */
+function complete(given, found) {
+  const settings = settle(given, found)
+  checkTls(settings, found)
+  const signIn = withAuthSource(settings, found)
+  return {
+    uri: formatUri({ ...found, path: signIn.path }, signIn.settings),
+    db: found.db,
+    serverApi: given.serverApi ?? found.serverApi,
+  }
+}
+
+/**
+ * The database to sign in to is said by name, except where DNS may name another one: what stands in
+ * the path of a mongodb+srv:// string holds only if DNS names none.
+ * @param {Record<string, any>} settings
+ * @param {Found} found
+ * @returns {{ settings: Record<string, any>, path?: string }}
+ */
+function withAuthSource(settings, { srv, username, path }) {
+  const { authMechanism, authSource } = settings
+  if (username === undefined && authMechanism === undefined) {
+    return { settings }
+  }
+  if (EXTERNAL.has(authMechanism)) {
+    return { settings: { ...settings, authSource: authSource ?? '$external' } }
+  }
+  if (authSource !== undefined || path === undefined) {
+    return { settings }
+  }
+  // Not everything that is a database to sign in to may stand in a path.
+  return srv && SETTINGS.db.kind.read(path) !== undefined
+    ? { settings, path }
+    : { settings: { ...settings, authSource: path } }
 }
 
 /**
@@ -119,10 +163,13 @@ function settle(given, found) {
       checked(name, settings[name], 'read', "the connection's write concern: ")
     }
   }
+  if (settings.authMechanism === 'DEFAULT') {
+    delete settings.authMechanism
+  }
   checkMechanism(settings)
-  if (EXTERNAL.has(settings.authMechanism)) {
-    // Said always, since the DNS of a mongodb+srv:// address may say otherwise.
-    settings.authSource ??= '$external'
+  checkReadPreference(settings)
+  if (settings.maxPoolSize > 0 && settings.minPoolSize > settings.maxPoolSize) {
+    throw optionsError("option 'minPoolSize' must not be more than 'maxPoolSize'")
   }
   return { ...DEFAULTS, ...settings, timeoutMS: timeLimit(settings) }
 }
@@ -144,6 +191,18 @@ function timeLimit({ timeoutMS, socketTimeoutMS, waitQueueTimeoutMS }) {
 }
 
 /**
+ * The Node driver connects without TLS where a string has only files for it, Rust's with.
+ * @param {Record<string, any>} settings
+ * @param {Found} found
+ */
+function checkTls({ tls }, { srv, settings }) {
+  const name = OF_TLS.find((one) => settings[one])
+  if (tls === undefined && !srv && name !== undefined) {
+    throw optionsError(`option '${name}' of the connection is for nothing without tls=true`)
+  }
+}
+
+/**
  * The driver ignores properties for a mechanism that has none, and finds out that an environment is
  * not built into it only as it signs in.
  * @param {Record<string, any>} settings
@@ -155,6 +214,18 @@ function checkMechanism({ authMechanism, authMechanismProperties: properties }) 
       "option 'authMechanismProperties' must be { ENVIRONMENT: 'k8s' } with authMechanism " +
         'MONGODB-OIDC, and is not for any other mechanism',
     )
+  }
+}
+
+/** @param {Record<string, any>} settings */
+function checkReadPreference({ readPreference, readPreferenceTags, maxStalenessSeconds }) {
+  const isLimited = maxStalenessSeconds !== undefined && maxStalenessSeconds !== -1
+  if (readPreferenceTags === undefined && !isLimited) {
+    return
+  }
+  if (readPreference === undefined || readPreference === 'primary') {
+    const name = isLimited ? 'maxStalenessSeconds' : 'readPreferenceTags'
+    throw optionsError(`option '${name}' needs a readPreference other than 'primary'`)
   }
 }
 

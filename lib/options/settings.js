@@ -2,7 +2,7 @@
 
 const kinds = require('./kinds')
 const { optionsError } = require('../errors')
-const { nearest } = require('./nearest')
+const { ALIASES, unknownOption } = require('./names')
 
 const { text, flag, whole, oneOf } = kinds
 
@@ -12,25 +12,54 @@ const { text, flag, whole, oneOf } = kinds
  * An option of the store.
  *
  * `uri`: a connection string can say it too. `sent`: it goes to the driver, in the connection
- * string. `split`: it stands for several others, which `split` returns.
+ * string, as what this makes of it (undefined: not at all). `split`: it stands for several others,
+ * which `split` returns.
  * @typedef {object} Setting
  * @property {Kind} kind
  * @property {any} [default]
  * @property {boolean} [uri]
- * @property {boolean} [sent]
+ * @property {(value: any) => any} [sent]
  * @property {(value: any) => Record<string, any>} [split]
  */
 
 /** @param {Kind} kind @param {any} [fallback] @returns {Setting} */
 const own = (kind, fallback) => ({ kind, default: fallback })
 
-/** @param {Kind} kind @param {any} [fallback] @returns {Setting} */
-const driver = (kind, fallback) => ({ kind, default: fallback, uri: true, sent: true })
+/** @param {Kind} kind @param {any} [fallback] @param {(value: any) => any} [sent] @returns {Setting} */
+const driver = (kind, fallback, sent = (value) => value) => ({
+  kind,
+  default: fallback,
+  uri: true,
+  sent,
+})
 
 /** @param {Kind} kind @returns {Setting} */
-const limit = (kind) => ({ kind, uri: true })
+const taken = (kind) => ({ kind, uri: true })
 
 const anything = kinds.kind('given', (value) => value)
+
+/** `false` asks for nothing, and Rust's driver would turn TLS on for it. */
+const onlyTrue = (/** @type {boolean} */ value) => value || undefined
+
+const NO_LIMIT = 2 ** 31 - 1
+
+const ENDLESS = ': without a limit, a request would wait for as long as MongoDB is silent'
+
+/** What the addon is built with: Rust's driver refuses the others. */
+const BUILT_IN = ['snappy', 'zlib']
+
+/**
+ * A server takes the first of them that it knows, or none: to offer fewer is no harm.
+ * @param {string} words
+ */
+function offered(words) {
+  return (
+    words
+      .split(',')
+      .filter((word) => BUILT_IN.includes(word))
+      .join(',') || undefined
+  )
+}
 
 /** Every option, what it must be and what it is when nobody says. */
 const SETTINGS = /** @type {Record<string, Setting>} */ ({
@@ -44,16 +73,24 @@ const SETTINGS = /** @type {Record<string, Setting>} */ ({
 
   // How long an operation may take as a whole. The driver has no such limit, nor the two below it,
   // which are limits on parts of an operation: see `timeLimit` in options.js.
-  timeoutMS: limit(whole(1)),
-  socketTimeoutMS: limit(whole(0)),
-  waitQueueTimeoutMS: limit(whole(0)),
+  timeoutMS: taken(whole(1, NO_LIMIT, ENDLESS)),
+  socketTimeoutMS: taken(whole(0)),
+  waitQueueTimeoutMS: taken(whole(0)),
 
   appName: driver(kinds.appName),
   authMechanism: driver(
-    oneOf(['SCRAM-SHA-1', 'SCRAM-SHA-256', 'MONGODB-X509', 'PLAIN', 'MONGODB-OIDC']),
+    kinds.mechanism([
+      'DEFAULT',
+      'SCRAM-SHA-1',
+      'SCRAM-SHA-256',
+      'MONGODB-X509',
+      'PLAIN',
+      'MONGODB-OIDC',
+    ]),
   ),
   authMechanismProperties: driver(kinds.properties),
   authSource: driver(text),
+  compressors: driver(kinds.compressors, undefined, offered),
   connectTimeoutMS: driver(whole(0), 5000),
   directConnection: driver(flag),
   enableOverloadRetargeting: driver(flag),
@@ -64,9 +101,13 @@ const SETTINGS = /** @type {Record<string, Setting>} */ ({
   maxAdaptiveRetries: driver(whole(0)),
   maxConnecting: driver(whole(1)),
   maxIdleTimeMS: driver(whole(0), 120_000),
-  maxPoolSize: driver(whole(1)),
+  maxPoolSize: driver(whole(0), undefined, (most) => most || NO_LIMIT),
   maxStalenessSeconds: driver(whole(-1)),
   minPoolSize: driver(whole(0)),
+  proxyHost: driver(text),
+  proxyPassword: driver(text),
+  proxyPort: driver(whole(1, 65535)),
+  proxyUsername: driver(text),
   readConcernLevel: driver(oneOf(['local', 'available', 'majority', 'linearizable', 'snapshot'])),
   readPreference: {
     ...driver(oneOf(['primary', 'primaryPreferred', 'secondary', 'secondaryPreferred', 'nearest'])),
@@ -76,54 +117,34 @@ const SETTINGS = /** @type {Record<string, Setting>} */ ({
   replicaSet: driver(text),
   retryReads: driver(flag),
   retryWrites: driver(flag),
+  serverApi: own(kinds.serverApi),
   serverMonitoringMode: driver(oneOf(['auto', 'poll', 'stream'])),
-  serverSelectionTimeoutMS: driver(whole(1), 10000),
+  serverSelectionTimeoutMS: driver(whole(1, NO_LIMIT, ENDLESS), 10000),
   srvMaxHosts: driver(whole(0)),
   srvServiceName: driver(text),
   tls: driver(flag),
-  tlsAllowInvalidCertificates: driver(flag),
+  tlsAllowInvalidCertificates: driver(flag, undefined, onlyTrue),
+  tlsAllowInvalidHostnames: taken(kinds.hostnamesChecked),
   tlsCAFile: driver(text),
   tlsCertificateKeyFile: driver(text),
-  tlsInsecure: driver(flag),
+  tlsInsecure: driver(flag, undefined, onlyTrue),
+  uuidRepresentation: taken(oneOf(['standard'])),
   // A failover takes back what a majority does not have, and with it what was acknowledged.
   w: driver(kinds.w, 'majority'),
   wtimeoutMS: driver(whole(0)),
+  zlibCompressionLevel: driver(whole(-1, 9)),
 
   readConcern: { kind: anything, split: splitReadConcern },
   writeConcern: { kind: anything, split: splitWriteConcern },
 })
 
-/** Other names for the same, as the Node driver accepts them. */
-const ALIASES = /** @type {Record<string, string>} */ ({
-  ssl: 'tls',
-  j: 'journal',
-  wtimeout: 'wtimeoutMS',
-})
-
-/** What other drivers know and this store refuses, since it could only ignore it. */
-const REFUSED = /** @type {Record<string, string>} */ ({
-  compressors: 'the store does not compress what it sends',
-  zlibCompressionLevel: 'the store does not compress what it sends',
-  tlsCertificateKeyFilePassword: 'the key file must not be encrypted',
-  tlsAllowInvalidHostnames: 'the host name of a certificate is always checked, unless tlsInsecure',
-  tlsDisableOCSPEndpointCheck: 'the store does not ask whether a certificate was revoked',
-  tlsDisableCertificateRevocationCheck: 'the store does not ask whether a certificate was revoked',
-  tlsCRLFile: 'the store does not ask whether a certificate was revoked',
-  proxyHost: 'the store does not connect through a proxy',
-  proxyPort: 'the store does not connect through a proxy',
-  proxyUsername: 'the store does not connect through a proxy',
-  proxyPassword: 'the store does not connect through a proxy',
-  gssapiServiceName: 'the store cannot sign in with GSSAPI',
-  uuidRepresentation: 'the store writes UUIDs in the standard form only',
-})
-
-/** @type {Map<string, string>} */
-const BY_LOWER_CASE = new Map()
-for (const name of [...Object.keys(SETTINGS), ...Object.keys(REFUSED)]) {
-  BY_LOWER_CASE.set(name.toLowerCase(), name)
+/** What a connection string can say, by its name in lower case. @type {Map<string, string>} */
+const PARAMETERS = new Map([['dbname', 'db']])
+for (const name of uriNames()) {
+  PARAMETERS.set(name.toLowerCase(), name)
 }
 for (const [alias, name] of Object.entries(ALIASES)) {
-  BY_LOWER_CASE.set(alias.toLowerCase(), name)
+  PARAMETERS.set(alias.toLowerCase(), name)
 }
 
 /**
@@ -131,22 +152,12 @@ for (const [alias, name] of Object.entries(ALIASES)) {
  * @param {string} parameter
  */
 function uriName(parameter) {
-  const name = BY_LOWER_CASE.get(parameter.toLowerCase())
-  return name !== undefined && (SETTINGS[name]?.uri || Object.hasOwn(REFUSED, name))
-    ? name
-    : undefined
+  return PARAMETERS.get(parameter.toLowerCase())
 }
 
 /** What a connection string can say. */
 function uriNames() {
   return Object.keys(SETTINGS).filter((name) => SETTINGS[name].uri)
-}
-
-/** @param {string} name */
-function refuse(name) {
-  if (Object.hasOwn(REFUSED, name)) {
-    throw optionsError(`option '${name}' is not supported: ${REFUSED[name]}`)
-  }
 }
 
 /**
@@ -157,12 +168,7 @@ function refuse(name) {
  */
 function addOption(settings, name, value) {
   if (!Object.hasOwn(SETTINGS, name)) {
-    refuse(name)
-    const alias = Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined
-    const meant = alias ?? nearest(name, Object.keys(SETTINGS))
-    throw optionsError(
-      `unknown option '${name}'${meant === undefined ? '' : `; did you mean '${meant}'?`}`,
-    )
+    throw optionsError(unknownOption(name, Object.keys(SETTINGS)))
   }
   const { split } = SETTINGS[name]
   if (split && (typeof value === 'object' || !SETTINGS[name].sent)) {
@@ -184,7 +190,9 @@ function checked(name, value, how, where = '') {
   const { kind } = SETTINGS[name]
   const read = kind[how](value)
   if (read === undefined) {
-    throw optionsError(`${where}option '${name}' must be ${kind.expected}`)
+    // All that a connection string says is a string.
+    const given = how === 'read' ? `; given was ${kinds.describe(value)}` : ''
+    throw optionsError(`${where}option '${name}' must be ${kind.expected}${given}`)
   }
   return read
 }
@@ -250,4 +258,4 @@ function fields(option, object, names) {
   )
 }
 
-module.exports = { SETTINGS, uriName, uriNames, refuse, addOption, checked }
+module.exports = { SETTINGS, uriName, uriNames, addOption, checked }

@@ -201,7 +201,7 @@ fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan<'_>, CodecE
     };
     let states = states(read, writing)?;
     let mut difference = difference(&states, &data)?;
-    if difference.is_new_expiry() && gains_less(touch_after, read.expires_at, dates) {
+    if difference.is_new_expiry() && may_wait(touch_after, *lifetime, read.expires_at, dates) {
         return Ok(Plan::Nothing);
     }
     let meaning = match difference.is_touch() {
@@ -241,16 +241,18 @@ fn difference<'a>(
     Ok(difference)
 }
 
-/// Whether a touch would move the session's end by less than this. A session that is to end
-/// earlier than before is always touched.
-fn gains_less(touch_after: Duration, expires_at: Option<i64>, dates: Dates) -> bool {
+/// Whether a touch would move the session's end by less than `touch_after`. A session that is to end
+/// earlier than before is always touched, and so is one in the second half of its life: nobody is
+/// signed out for want of a touch.
+fn may_wait(touch_after: Duration, lifetime: i64, expires_at: Option<i64>, dates: Dates) -> bool {
     let Some(expires_at) = expires_at else {
         return false;
     };
     // As it is stored: a request that wrote the session knows only the life that it asked for.
     let stored = expires_at.clamp(0, record::LAST_DATE);
     let gain = dates.expires_at.timestamp_millis() - stored;
-    u64::try_from(gain).is_ok_and(|gain| Duration::from_millis(gain) < touch_after)
+    let half = Duration::from_millis(lifetime.max(0) as u64 / 2);
+    u64::try_from(gain).is_ok_and(|gain| Duration::from_millis(gain) < touch_after.min(half))
 }
 
 fn dates(lifetime: i64) -> Dates {

@@ -1,0 +1,49 @@
+'use strict'
+
+const { optionsError } = require('../errors')
+
+/**
+ * The Mongoose model `name` over the collection of the sessions.
+ * @param {import('./mongoose').Mongoose} mongoose
+ * @param {{ name: string, collection: string, db?: string, its?: string }} options
+ *   `db` as the option says, `its` as the connection does
+ */
+function registerModel({ owner, Schema, connection }, { name, collection, db, its }) {
+  // `useCache`: one connection for all stores there.
+  const elsewhere = db !== undefined && db !== its
+  const home = (elsewhere && connection()?.useDb(db, { useCache: true })) || owner
+  if (Object.hasOwn(home.models, name)) {
+    const model = home.models[name]
+    checkTaken(model, home === owner ? connection() : home, { name, collection })
+    return model
+  }
+  const fields = { _id: String, data: Object, updatedAt: Date, expiresAt: Date }
+  // The store alone makes the collection and its index; what it stores is what the model shows.
+  const options = { autoCreate: false, autoIndex: false, minimize: false, versionKey: false }
+  try {
+    return home.model(name, new Schema(fields, options), collection)
+  } catch (error) {
+    throw optionsError(`the Mongoose model '${name}' cannot be registered`, error)
+  }
+}
+
+/**
+ * A model that is there already is left alone, and must be over these sessions: whoever signs
+ * somebody out by `store.session` must not delete what belongs to others.
+ * @param {any} model
+ * @param {any} connection of the store
+ * @param {{ name: string, collection: string }} options
+ */
+function checkTaken(model, connection, { name, collection }) {
+  const theirs = model.collection?.collectionName ?? model.collection?.name
+  const isElsewhere = model.db !== undefined && model.db !== connection
+  if (theirs !== collection || isElsewhere) {
+    const where = isElsewhere ? ' of another connection' : ''
+    throw optionsError(
+      `the name '${name}' is taken by a Mongoose model over the collection '${theirs}'${where}, ` +
+        `while the sessions are in '${collection}': give the store another 'name'`,
+    )
+  }
+}
+
+module.exports = { registerModel }
