@@ -7,8 +7,7 @@ const { inspect } = require('node:util')
 const { describe, it } = require('node:test')
 const { causeOf, failure } = require('../support/outcome')
 const { useNetwork } = require('../support/network')
-const { GREETINGS } = require('../support/proxy')
-const { rewrite } = require('../support/rewrite')
+const { GREETINGS, faults } = require('../support/proxy')
 
 const network = useNetwork()
 const KEPT = 'what the server says may repeat content'
@@ -79,7 +78,7 @@ describe('a server', { timeout: 60_000 }, () => {
   }
   for (const [name, [change, cause]] of Object.entries(causes)) {
     it(`${name} is told so`, async () => {
-      network.proxy.inject(rewrite(change), { commands: GREETINGS, times: Infinity })
+      network.proxy.inject(faults.rewrite(change), { commands: GREETINGS, times: Infinity })
       const connection = network.proxy.uri.replace('?directConnection=true', '')
       const told = await causeOf({ connection })
       assert.match(told, cause)

@@ -10,8 +10,7 @@ const { Mongoose } = require('mongoose')
 const { SessionStore } = require('../..')
 const { startServer } = require('../../scripts/servers/mongodb')
 const { failure } = require('../support/outcome')
-const { GREETINGS, TcpProxy } = require('../support/proxy')
-const { rewrite } = require('../support/rewrite')
+const { GREETINGS, TcpProxy, faults } = require('../support/proxy')
 
 /** By a mechanism each: the user name and a password. */
 const USERS = {
@@ -184,8 +183,8 @@ describe('a server with access control', { timeout: 120_000 }, () => {
     it(`says what is behind ${name}`, async (t) => {
       const proxy = await TcpProxy.open(server.port)
       t.after(() => proxy.close())
-      const refuse = rewrite(() => ({ ok: 0, ...answer }))
-      const unspeculative = rewrite(({ speculativeAuthenticate, ...hello }) => hello)
+      const refuse = faults.rewrite(() => ({ ok: 0, ...answer }))
+      const unspeculative = faults.rewrite(({ speculativeAuthenticate, ...hello }) => hello)
       proxy.inject(unspeculative, { commands: GREETINGS, times: Infinity })
       proxy.inject(refuse, { commands: ['saslStart'], times: Infinity })
       const hosts = new URL(proxy.uri).host

@@ -41,7 +41,7 @@ describe('the index in the background', { timeout: 60_000, skip }, () => {
     const store = network.store({ collection })
     const warnings = []
     store.on('warning', ({ message }) => warnings.push(message))
-    const { struck } = network.proxy.inject(faults.none, { commands: ['createIndexes'] })
+    const { struck } = network.proxy.inject(faults.none, { commands: ['listIndexes'] })
     await store.set('any', {})
     await struck
     // Time to say something.

@@ -7,8 +7,7 @@
 const { ObjectId } = require('bson')
 const { startServer } = require('../../scripts/servers/mongodb')
 const { SessionStore } = require('../..')
-const { GREETINGS, TcpProxy, faults } = require('./proxy')
-const { rewrite } = require('./rewrite')
+const { GREETINGS, TcpProxy } = require('./proxy')
 
 const SET = 'three'
 const NOT_WRITABLE_PRIMARY = {
@@ -17,7 +16,7 @@ const NOT_WRITABLE_PRIMARY = {
   codeName: 'NotWritablePrimary',
   errmsg: 'not primary',
 }
-const WRITES = ['insert', 'update', 'delete', 'createIndexes', 'endSessions']
+const WRITES = ['insert', 'update', 'delete', 'findAndModify', 'createIndexes']
 
 /** What the real server says that a member, or a mongos, says differently or not at all. */
 const OF_SERVER = [
@@ -37,8 +36,11 @@ class Deployment {
     for (let index = 0; index < count; index++) {
       const proxy = await TcpProxy.open(this.#server.port)
       this.proxies.push(proxy)
-      const present = rewrite((hello) => ({ ...without(hello, OF_SERVER), ...this.says(index) }))
-      proxy.inject(present, { commands: GREETINGS, times: Infinity })
+      proxy.disguise({
+        reply: (body, { command }) =>
+          GREETINGS.includes(command) ? { ...without(body, OF_SERVER), ...this.says(index) } : body,
+        refusal: ({ command }) => this.refuses(index, command),
+      })
     }
   }
 
@@ -78,46 +80,29 @@ class Deployment {
   says(_index) {
     return {}
   }
+
+  /** What a server refuses a command with, if it does. */
+  refuses(_index, _command) {
+    return undefined
+  }
 }
 
 class ReplicaSet extends Deployment {
   /** Which of them is the primary; -1 while there is none. */
   primary = 0
   #elections = 1
-  #refusing = []
   /** @type {object[]} */
   tags = [{}, {}, {}]
-
-  async open(count = 3, options) {
-    await super.open(count, options)
-    for (const index of this.proxies.keys()) this.#refuseWrites(index)
-  }
-
-  /** As `inject` of a member's proxy, while that is the primary. */
-  inject(index, fault, where) {
-    const injected = this.proxies[index].inject(this.#asMember(index, fault), where)
-    // What was injected first comes first.
-    this.#refusing[index].end()
-    this.#refuseWrites(index)
-    return injected
-  }
-
-  #refuseWrites(index) {
-    const fault = this.#asMember(index, faults.none)
-    const where = { commands: WRITES, times: Infinity }
-    this.#refusing[index] = this.proxies[index].inject(fault, where)
-  }
-
-  /** A member that is not the primary executes no write. */
-  #asMember(index, fault) {
-    return (exchange) =>
-      index === this.primary ? fault(exchange) : exchange.pretend(NOT_WRITABLE_PRIMARY)
-  }
 
   /** Another member becomes primary, or none. */
   elect(index) {
     this.primary = index
     this.#elections++
+  }
+
+  /** A member that is not the primary executes no write. */
+  refuses(index, command) {
+    return index !== this.primary && WRITES.includes(command) ? NOT_WRITABLE_PRIMARY : undefined
   }
 
   says(index) {

@@ -79,6 +79,12 @@ const faults = {
     return (exchange) => (left-- > 0 ? faults.fail(failure) : faults.none)(exchange)
   },
 
+  /** The command is executed, and the reply says something else. */
+  rewrite: (change) => async (exchange) => {
+    await exchange.send()
+    await exchange.answer(await exchange.reply(), { change })
+  },
+
   cut: async (exchange) => exchange.reset(),
 
   silence: () => new Promise(() => {}),

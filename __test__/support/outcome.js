@@ -3,7 +3,7 @@
 // What an operation of a store that cannot reach MongoDB fails with, and what the store warns of.
 
 const assert = require('node:assert/strict')
-const { once } = require('node:events')
+const { on } = require('node:events')
 const { inspect } = require('node:util')
 const { SessionStore, SessionStoreError } = require('../..')
 
@@ -37,11 +37,14 @@ async function causeOf(options) {
   }
 }
 
-/** Resolves to the next event's first argument. A store that is idle would let the process end. */
-async function next(emitter, event) {
+/**
+ * Resolves to the first argument of the next event that fits. A store that is idle would let the
+ * process end.
+ */
+async function next(emitter, event, fits = (_argument) => true) {
   const alive = setInterval(() => {}, 1000)
   try {
-    return (await once(emitter, event))[0]
+    for await (const [argument] of on(emitter, event)) if (fits(argument)) return argument
   } finally {
     clearInterval(alive)
   }
