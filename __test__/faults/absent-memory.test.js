@@ -81,7 +81,8 @@ describe('while there is no MongoDB', { timeout: 120_000 }, () => {
         seen.push(...exchange.ids)
         return faults.none(exchange)
       }
-      network.proxy.inject(look, { commands: ['update', 'delete'], times: Infinity })
+      const when = (exchange) => exchange.names(ids)
+      network.proxy.inject(look, { commands: ['update', 'delete'], when, times: Infinity })
       await network.proxy.accept()
       await persist(() => store.get('any'))
       // Each would wait for what shuts out another write of its session.

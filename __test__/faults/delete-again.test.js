@@ -26,7 +26,7 @@ describe('a destroy that MongoDB answers as if there were no session', { timeout
       await exchange.send({ change })
       return exchange.answer(await exchange.reply())
     }
-    const when = (exchange) => exchange.ids.some((id) => ids.includes(id))
+    const when = (exchange) => exchange.names(ids)
     return network.proxy.inject(spared, { commands: ['delete'], when, times })
   }
 
@@ -39,7 +39,7 @@ describe('a destroy that MongoDB answers as if there were no session', { timeout
       if (exchange.command === 'find') modes.push(exchange.body.$readPreference?.mode)
       return faults.none(exchange)
     }
-    const when = (exchange) => exchange.ids.some((id) => ids.includes(id))
+    const when = (exchange) => exchange.names(ids)
     network.proxy.inject(look, { when, times: Infinity })
     return { commands, modes }
   }

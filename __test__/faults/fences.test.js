@@ -41,7 +41,9 @@ describe('what shuts out a write that may still arrive', { timeout: 120_000, ski
       commands: ['update'],
       // What shuts it out makes no session; a later `set` in the same driver's session would.
       when: (exchange) =>
-        exchange.ids.includes(id) && late.isShutOutBy(exchange) && !exchange.body.updates[0].upsert,
+        exchange.names([id]) &&
+        late.isShutOutBy(exchange) &&
+        !exchange.statements.some(({ upsert }) => upsert),
       times: Infinity,
     })
     await store.destroy(id)

@@ -22,10 +22,10 @@ const GUILTY = 10
 /** How many requests on the innocent ones are under way at a time, of each kind. */
 const CALLERS = 40
 
-const TIMEOUT = 1500
+const TIMEOUT = 2000
 
 /** So long calls are counted: milliseconds. */
-const PERIOD = 3500
+const PERIOD = 4000
 
 describe('a few sessions that get no answer', { timeout: 120_000, skip }, () => {
   const network = useNetwork({ needs })
@@ -61,10 +61,10 @@ describe('a few sessions that get no answer', { timeout: 120_000, skip }, () => 
         return { store, others }
       })
       const guilty = kinds.map((kind) => named(`guilty of ${kind}`, GUILTY))
-      const strikes = new Set(guilty.flat())
+      const strikes = guilty.flat()
       const { end } = network.proxy.inject(fault, {
         commands: OPERATIONS,
-        when: ({ ids }) => ids.some((id) => strikes.has(id)),
+        when: (exchange) => exchange.names(strikes),
         times: Infinity,
       })
       const few = kinds.map((kind, index) => new Callers(guilty[index], calls[kind](struck.store)))
@@ -76,10 +76,10 @@ describe('a few sessions that get no answer', { timeout: 120_000, skip }, () => 
       await Promise.all([...usual.others, ...struck.others, ...few].map((callers) => callers.end()))
       const told = kinds.flatMap((kind, index) => {
         assert.ok(few[index].failed > 0)
-        assert.equal(usual.others[index].failed, 0, 'the machine is too slow for this test')
-        const { failed } = struck.others[index]
+        // Without the guilty none fails either, unless the machine is far too slow.
+        const [usually, failed] = [usual, struck].map(({ others }) => others[index].failed)
         return [
-          ...(failed > 0 ? [`${failed} other ${kind} failed`] : []),
+          ...(failed > usually ? [`${failed} other ${kind} failed, where ${usually} do`] : []),
           ...(fewer[index] < many[index] / 2
             ? [`${fewer[index]} ${kind} were answered, where ${many[index]} are usual`]
             : []),

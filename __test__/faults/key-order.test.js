@@ -75,10 +75,11 @@ describe('keys that a request adds stay in its order', { timeout: 60_000 }, () =
       const session = await store.get(id, undefined, request)
       const updates = []
       const look = (exchange) => {
-        updates.push(...exchange.body.updates.filter(({ q }) => q._id === id).map(({ u }) => u))
+        updates.push(...exchange.statements.map(({ u }) => u))
         return faults.none(exchange)
       }
-      const { end } = network.proxy.inject(look, { commands: ['update'], times: Infinity })
+      const when = (exchange) => exchange.names([id])
+      const { end } = network.proxy.inject(look, { commands: ['update'], when, times: Infinity })
       const data = { ...session }
       for (const key of added) data[key] = 1
       await store.set(id, data, undefined, request)

@@ -54,14 +54,15 @@ describe('a session near the limit', { timeout: 120_000, skip }, () => {
     const request = { ctx: {} }
     const session = await store.get(id, undefined, request)
     const gate = new Gate()
-    const { struck } = network.proxy.inject(faults.holdCommand(gate), { commands: ['update'] })
+    const where = { commands: ['update'], when: (exchange) => exchange.names([id]) }
+    const { struck } = network.proxy.inject(faults.holdCommand(gate), where)
     const set = store.set(id, { ...session, 'a.b': 1 }, undefined, request)
     await gate.reached
     // Meanwhile another writes, and all that is within one millisecond.
     const other = network.store({ timeoutMS: 30_000 })
     const another = { ctx: {} }
     const read = await other.get(id, undefined, another)
-    network.proxy.inject(writeAt(updatedAt), { commands: ['update'] })
+    network.proxy.inject(writeAt(updatedAt), where)
     await other.set(id, { ...read, count: 1 }, undefined, another)
     gate.open()
     await Promise.all([struck, set])

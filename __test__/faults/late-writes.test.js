@@ -55,7 +55,11 @@ describe('a write that a network held back with the heartbeats', { timeout: 120_
     const late = new Late()
     const stalled = [
       network.proxy.inject(faults.silence, { commands: GREETINGS, times: Infinity }),
-      network.proxy.inject(late.hold, { commands: ['update', 'delete'], times: Infinity }),
+      network.proxy.inject(late.hold, {
+        commands: ['update', 'delete'],
+        when: (exchange) => exchange.names(names),
+        times: Infinity,
+      }),
     ]
     const written = Promise.allSettled(sessions.map(({ write }) => write()))
     await late.abandoned(names.length)

@@ -98,7 +98,7 @@ describe('on a mongos, a write that it lost on the way to the shard', {
       const { end } = network.proxy.inject(late.hold, {
         commands: ['update'],
         // What shuts out a write makes no session.
-        when: ({ statements }) => statements.some(({ upsert }) => upsert),
+        when: (exchange) => exchange.names(ids) && exchange.statements.some(({ upsert }) => upsert),
         times: Infinity,
       })
       const sets = await Promise.allSettled(ids.map((id) => store.set(id, {})))
@@ -115,7 +115,7 @@ describe('on a mongos, a write that it lost on the way to the shard', {
       const late = new Late(async (exchange) => exchange.resetClient())
       network.proxy.inject(late.hold, { commands: ['delete'] })
       const lose = (exchange) => exchange.pretend(answer(exchange))
-      const shuts = (exchange) => exchange.ids.includes(id) && late.isShutOutBy(exchange)
+      const shuts = (exchange) => exchange.names([id]) && late.isShutOutBy(exchange)
       const { struck } = network.proxy.inject(lose, { commands: ['update'], when: shuts })
       await store.destroy(id)
       await struck

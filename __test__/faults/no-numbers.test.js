@@ -72,7 +72,8 @@ describe('a store without transaction numbers', { timeout: 120_000 }, () => {
     const store = await storeOn(TOLD)
     const refusal = { ok: 0, code: NOT_WRITABLE_PRIMARY, codeName: 'NotWritablePrimary' }
     const refuse = (exchange) => exchange.pretend(refusal)
-    const refused = network.proxy.inject(refuse, { commands: WRITES, times: 2 })
+    const when = (exchange) => exchange.names(['refused'])
+    const refused = network.proxy.inject(refuse, { commands: WRITES, when, times: 2 })
     await store.set('refused', MINE)
     await refused.struck
     assert.deepEqual((await network.stored(['refused'])).get('refused'), MINE)

@@ -36,7 +36,7 @@ describe('a server that refuses commands', { timeout: 120_000 }, () => {
   const network = useNetwork()
 
   /** Refuses all of these commands; tells how many of them were there at once. */
-  function refuse(commands, refusal) {
+  function refuse(commands, ids, refusal) {
     const seen = { now: 0, most: 0, all: 0 }
     const answer = async (exchange) => {
       seen.all++
@@ -46,7 +46,8 @@ describe('a server that refuses commands', { timeout: 120_000 }, () => {
       seen.now--
       await exchange.pretend({ ok: 0, errmsg: 'refused', ...refusal })
     }
-    network.proxy.inject(answer, { commands, times: Infinity })
+    const when = (exchange) => exchange.names(ids)
+    network.proxy.inject(answer, { commands, when, times: Infinity })
     return seen
   }
 
@@ -73,8 +74,9 @@ describe('a server that refuses commands', { timeout: 120_000 }, () => {
       test(`${why} is not flooded: ${command}`, async () => {
         const store = network.store({ timeoutMS: 3000 })
         await store.get('any')
-        const start = await gather(store, named('many', MANY), operation)
-        const seen = refuse([command], refusal)
+        const ids = named('many', MANY)
+        const start = await gather(store, ids, operation)
+        const seen = refuse([command], ids, refusal)
         for (const { status } of await start()) assert.equal(status, 'rejected')
         assert.ok(seen.most <= FLOOD, `${seen.most} commands at once, ${seen.all} in all`)
       })

@@ -27,8 +27,6 @@ class Batch {
   #reads
   /** How many operations each command carried, once they were sent. @type {number[]} */
   sizes = []
-  /** Nothing happens to the commands any more. */
-  relent = () => {}
 
   /**
    * `name` is that of the collection, `guilty` the number of the operation that is to fail,
@@ -99,8 +97,8 @@ class Batch {
       this.sizes.push(count[command](exchange.body))
       return fault(exchange)
     }
-    const { end } = this.#network.proxy.inject(look, { commands: [command], times: Infinity })
-    this.relent = end
+    const when = (exchange) => exchange.names(this.ids)
+    this.#network.proxy.inject(look, { commands: [command], when, times: Infinity })
     const operations = this.each(operation)
     this.#gate.open()
     const outcomes = await Promise.allSettled(operations)

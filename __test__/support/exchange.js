@@ -55,6 +55,11 @@ class Exchange {
     return [...new Set(this.statements.map(({ q }) => q._id))]
   }
 
+  /** Whether it names one of these sessions: a command of the store's own may name none. */
+  names(ids) {
+    return this.ids.some((id) => ids.includes(id))
+  }
+
   /** The driver's session, by which MongoDB knows a command that it has had; undefined without. */
   get lsid() {
     return this.body.lsid?.id.toString()
@@ -85,11 +90,13 @@ class Exchange {
   /**
    * Sends the reply to the client, the first half of it, or what `change` makes of its body.
    * @param {Buffer} reply
-   * @param {{ half?: boolean, change?: (body: any) => any }} [how]
+   * @param {{ half?: boolean, change?: (body: any) => any, options?: object }} [how] `options` are
+   *   those of `withBody`
    */
-  answer(reply, { half = false, change } = {}) {
+  answer(reply, { half = false, change, options } = {}) {
     const disguised = this.#disguised('reply', reply)
-    return write(this.#client, part(change ? withBody(disguised, change) : disguised, half))
+    const message = change ? withBody(disguised, change, options) : disguised
+    return write(this.#client, part(message, half))
   }
 
   /** What the server that the proxy pretends to be makes of a message. */

@@ -45,9 +45,9 @@ class Late {
     return this.exchanges.some((lost) => lost.lsid === lsid && number > lost.number)
   }
 
-  /** They arrive: resolves to MongoDB's replies. */
-  arrive() {
-    return Promise.all(this.exchanges.map((exchange) => exchange.arrive()))
+  /** They arrive, in their order. */
+  async arrive() {
+    for (const exchange of this.exchanges) await exchange.arrive()
   }
 
   /**

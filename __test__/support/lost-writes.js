@@ -53,7 +53,7 @@ class LostWrites {
     const lose = (exchange) => this.#lose(exchange, loss)
     const struck = this.#network.proxy.inject(lose, {
       commands: ['update', 'delete'],
-      when: (exchange) => exchange.ids.some((id) => lost.includes(id)),
+      when: (exchange) => exchange.names(lost),
       times: Infinity,
     })
     const results = await Promise.allSettled(lost.map((id) => writes[id](store, id)))

@@ -10,6 +10,7 @@ const LENGTH_OF_HEADER = 16
 const START_OF_BODY = LENGTH_OF_HEADER + 4 + 1
 /** Of the reply to a greeting of before OP_MSG: flags, a cursor and two numbers. */
 const START_OF_OLD_REPLY = LENGTH_OF_HEADER + 4 + 8 + 4 + 4
+const HAS_CHECKSUM = 1
 const OP_REPLY = 1
 const OP_MSG = 2013
 
@@ -35,16 +36,20 @@ function bodyOf(message, options) {
 }
 
 /**
- * The same message with another body: `change` is given the document, with every number in the class
- * of its type, and gives another or alters it.
+ * The same message with another body: `change` is given the document, and gives another or alters it.
  * @param {Buffer} message
  * @param {(body: any) => any} change
+ * @param {object} [options] of `deserialize`: by default every number is of the class of its type
  */
-function withBody(message, change) {
-  const body = bodyOf(message, EXACT)
+function withBody(message, change, options = EXACT) {
+  const body = bodyOf(message, options)
   const bytes = serialize(change(body) ?? body)
   const changed = Buffer.concat([message.subarray(0, startOfBody(message)), bytes])
   changed.writeInt32LE(changed.length, 0)
+  if (message.readInt32LE(12) === OP_MSG) {
+    const flags = changed.readUInt32LE(LENGTH_OF_HEADER)
+    changed.writeUInt32LE(flags & ~HAS_CHECKSUM, LENGTH_OF_HEADER)
+  }
   return changed
 }
 

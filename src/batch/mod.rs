@@ -93,6 +93,9 @@ impl Batch<'_> {
             if unsure.is_empty() {
                 return ended;
             }
+            if !ended.is_empty() {
+                self.leave.ended(std::mem::take(&mut ended));
+            }
             let ids: Vec<Id> = unsure.iter().map(|destroy| destroy.id.clone()).collect();
             let there = match self.collection.find_latest(&ids, self.trip.deadline).await {
                 Ok(there) => there,

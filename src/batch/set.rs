@@ -76,25 +76,28 @@ impl Batch<'_> {
         }
         let write = (self.collection).write(Command::Update, statements, self.trip);
         let mut write = write.await;
-        let mut unsure = Vec::new();
+        if !sent.is_empty() && !ended.is_empty() {
+            self.leave.ended(std::mem::take(&mut ended));
+        }
         while let Some(answer) = write.next().await {
             let is_last = answer.is_last;
+            let mut unsure = Vec::new();
             for (place, written) in answer.into_written() {
                 self.sort(&sent[place], written, &mut ended, &mut unsure);
             }
+            match unsure.as_mut_slice() {
+                [] => {}
+                [(_, outcome)] if sent.len() == 1 => *outcome = Outcome::Dropped,
+                unsure => {
+                    self.leave.ended(std::mem::take(&mut ended));
+                    self.find_dropped(unsure).await;
+                }
+            }
+            ended.extend(unsure);
             if !is_last {
                 self.leave.ended(std::mem::take(&mut ended));
             }
         }
-        match unsure.as_mut_slice() {
-            [] => {}
-            [(_, outcome)] if sent.len() == 1 => *outcome = Outcome::Dropped,
-            unsure => {
-                self.leave.ended(std::mem::take(&mut ended));
-                self.find_dropped(unsure).await;
-            }
-        }
-        ended.extend(unsure);
         ended
     }
 

@@ -15,6 +15,7 @@ use super::cause::{self, Asked};
 use super::failure::{self, Sorted};
 use crate::error::{Code, Failure};
 
+const WIRE_VERSION_OF_5_0: i32 = 13;
 const DEFAULT_PORT: u16 = 27017;
 
 /// What the driver's monitors see of the servers. Cloned, it is the same.
@@ -38,6 +39,7 @@ struct Seen {
 #[derive(Default)]
 struct Server {
     takes_writes: bool,
+    wire_version: i32,
     /// The way there and back, as the monitor measures it. Follows the shortest: down at once, up
     /// slowly, since what takes longer is mostly a busy server or machine.
     round_trip: Option<Duration>,
@@ -61,6 +63,14 @@ impl Default for Availability {
 }
 
 impl Availability {
+    /// Whether all servers that take writes say, of a command that is sent again, which of its
+    /// statements they had executed before (`retriedStmtIds`): MongoDB does since 5.0.
+    pub fn names_repeated_statements(&self) -> bool {
+        let seen = self.lock();
+        let mut takers = seen.servers.values().filter(|server| server.takes_writes);
+        takers.all(|server| server.wire_version >= WIRE_VERSION_OF_5_0)
+    }
+
     pub fn is_available(&self) -> bool {
         self.absent_since.borrow().is_none()
     }
@@ -279,6 +289,7 @@ impl Server {
         let version = description.max_wire_version();
         let is_spoken = version.is_none_or(|version| version >= cause::OLDEST_PROTOCOL);
         self.takes_writes = takes_writes(description.server_type()) && is_spoken;
+        self.wire_version = description.max_wire_version().unwrap_or_default();
     }
 
     fn measure(&mut self, took: Duration) {

@@ -6,11 +6,14 @@
 //! former one out. Until then the ids of the former stay held (`dispatch/lanes.rs`).
 //!
 //! A fence changes nothing, so it need not wait for more servers than the one that would execute the
-//! late write: `w: 1`. One that is promoted later has no connection on which the write could arrive.
+//! late write: `w: 1`. It is in that server's memory only: one that is promoted later has no connection on
+//! which the write could arrive, unless a mongos still holds it.
 
+use std::collections::VecDeque;
 use std::future::IntoFuture;
 use std::time::Duration;
 
+use mongodb::ClientSession;
 use mongodb::bson::raw::{RawArrayBuf, cstr};
 use mongodb::bson::{Document, RawDocumentBuf, rawdoc};
 use tokio::time::{sleep, timeout};
@@ -25,6 +28,9 @@ use crate::operation::Id;
 /// How long the first attempt waits for an answer. It doubles up to the time of an operation: a
 /// connection that a network has swallowed never answers, and a busy server takes its time.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// A fence that waits for longer does so among few others.
+const LONGEST_EAGER_WAIT: Duration = Duration::from_secs(1);
 
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -41,56 +47,102 @@ fn refusal(reply: &Document, count: usize) -> Result<(), Sorted> {
     }
 }
 
+/// What one fence still has to do.
+struct Fence<F> {
+    session: ClientSession,
+    number: i64,
+    /// First all together; where that gets no answer one by one, since one of them may be to blame.
+    parts: VecDeque<Vec<Id>>,
+    wait: Duration,
+    pause: Duration,
+    refusals: u32,
+    free: F,
+}
+
+enum Asked {
+    /// Or there are no numbers, and nothing that could be shut out.
+    Accepted,
+    Refused,
+    Silent,
+}
+
 impl Collection {
-    /// Returns when nothing of what was left unanswered can be executed any more. Then calls `free`
-    /// with its ids; before that if MongoDB keeps refusing, but goes on trying: a user who was
-    /// locked out may be let in again.
-    pub async fn shut_out(&self, unanswered: Unanswered, free: impl FnOnce(Vec<Id>)) {
-        let Unanswered { mut session, ids } = unanswered;
-        let fence = self.fence_command(&ids);
-        let count = ids.len();
-        let mut held = Some((ids, free));
-        let mut wait = FIRST_WAIT;
-        let mut pause = PAUSE;
-        let mut refusals = 0;
-        loop {
-            // Not all at once: what others send needs connections, too.
-            let room = self.fence_room.acquire().await;
-            let run = self.database.run_raw_command(fence.clone());
-            let answer = timeout(wait, run.session(&mut session).into_future()).await;
-            let answer = answer.map(|answer| answer.map_err(|error| failure::sort(&error)));
-            match answer.map(|answer| answer.and_then(|reply| refusal(&reply, count))) {
-                Ok(Ok(())) => break,
-                Ok(Err(refused)) if refused.without_number => break,
-                Ok(Err(refused)) => {
-                    refusals += u32::from(refused.failure.code != Code::Unavailable);
+    /// Returns when nothing of what was left unanswered can be executed any more. Calls `free` with
+    /// ids as soon as that holds for them; before that if MongoDB keeps refusing, but goes on trying:
+    /// a user who was locked out may be let in again.
+    pub async fn shut_out(&self, unanswered: Unanswered, free: impl FnMut(Vec<Id>)) {
+        let Unanswered { session, ids } = unanswered;
+        let mut fence = Fence {
+            session,
+            number: self.next_transaction_number(),
+            parts: VecDeque::from([ids]),
+            wait: FIRST_WAIT,
+            pause: PAUSE,
+            refusals: 0,
+            free,
+        };
+        // As long as each is held, it is freed once.
+        let mut is_held = true;
+        while let Some(ids) = fence.parts.pop_front() {
+            match self.ask_to_shut_out(&mut fence, &ids).await {
+                Asked::Accepted => {
+                    if is_held {
+                        (fence.free)(ids);
+                    }
+                    continue;
                 }
-                Err(_) => wait = (wait * 2).min(self.timeout.max(FIRST_WAIT)),
+                Asked::Refused => fence.parts.push_back(ids),
+                Asked::Silent => fence.parts.extend(ids.into_iter().map(|id| vec![id])),
             }
-            drop(room);
-            if refusals >= MOST_REFUSALS {
-                if let Some((ids, free)) = held.take() {
-                    free(ids);
-                }
-                pause = (pause * 2).min(LONGEST_PAUSE);
+            if is_held && fence.refusals >= MOST_REFUSALS {
+                is_held = false;
+                let held = fence.parts.iter().flatten().cloned().collect();
+                (fence.free)(held);
             }
-            sleep(pause).await;
+            sleep(fence.pause).await;
         }
-        self.give_back(Some(session));
-        if let Some((ids, free)) = held {
-            free(ids);
+        self.give_back(Some(fence.session));
+    }
+
+    async fn ask_to_shut_out<F>(&self, fence: &mut Fence<F>, ids: &[Id]) -> Asked {
+        // Not all at once: what others send needs connections, too. Who has waited for long waits
+        // among others like that.
+        let room = match fence.wait <= LONGEST_EAGER_WAIT {
+            true => &self.fence_room,
+            false => &self.stubborn_room,
+        };
+        let _room = room.acquire().await;
+        let command = self.fence_command(ids, fence.number);
+        let run = (self.database.run_raw_command(command)).session(&mut fence.session);
+        let answer = timeout(fence.wait, run.into_future()).await;
+        let answer = answer.map(|answer| answer.map_err(|error| failure::sort(&error)));
+        match answer.map(|answer| answer.and_then(|reply| refusal(&reply, ids.len()))) {
+            Ok(Ok(())) => Asked::Accepted,
+            Ok(Err(refused)) if refused.without_number => Asked::Accepted,
+            Ok(Err(refused)) if refused.failure.code == Code::Unavailable => Asked::Refused,
+            Ok(Err(_)) => {
+                fence.refusals += 1;
+                if fence.refusals > MOST_REFUSALS {
+                    fence.pause = (fence.pause * 2).min(LONGEST_PAUSE);
+                }
+                Asked::Refused
+            }
+            Err(_) => {
+                fence.wait = (fence.wait * 2).min(self.timeout.max(FIRST_WAIT));
+                Asked::Silent
+            }
         }
     }
 
     /// An update of the same records, so that it gets to the same shards, that changes nothing.
-    fn fence_command(&self, ids: &[Id]) -> RawDocumentBuf {
+    fn fence_command(&self, ids: &[Id], number: i64) -> RawDocumentBuf {
         let statements = ids.iter().map(|id| statement::update_nothing(id));
         let statements: RawArrayBuf = statements.collect();
         let mut command = RawDocumentBuf::new();
         command.append(cstr!("update"), self.records.name());
         command.append(cstr!("updates"), statements);
         command.append(cstr!("ordered"), false);
-        command.append(cstr!("txnNumber"), self.next_transaction_number());
+        command.append(cstr!("txnNumber"), number);
         command.append(cstr!("writeConcern"), rawdoc! { "w": 1 });
         command
     }

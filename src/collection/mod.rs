@@ -72,6 +72,8 @@ pub struct Collection {
     sessions: Mutex<Vec<ClientSession>>,
     /// How many fences may be under way at once.
     fence_room: Semaphore,
+    /// The same of fences that have waited for long.
+    stubborn_room: Semaphore,
     began: Instant,
     /// When the latest of the commands that were answered was sent, in microseconds since it began.
     answered: AtomicU64,
@@ -99,6 +101,7 @@ impl Collection {
             availability: availability.clone(),
             numbers: Numbers::new(client_options.retry_writes != Some(false)),
             fence_room: Semaphore::new((options.max_pool_size() / 8).clamp(1, 12)),
+            stubborn_room: Semaphore::new((options.max_pool_size() / 16).clamp(1, 4)),
             began: Instant::now(),
             answered: AtomicU64::new(0),
             probe: tokio::sync::Mutex::default(),

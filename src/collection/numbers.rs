@@ -50,6 +50,10 @@ impl Numbers {
         self.0.send_replace(State::Absent);
     }
 
+    pub fn are_known_to_be_kept(&self) -> bool {
+        *self.0.borrow() == State::Kept
+    }
+
     /// Whether a write may be repeated under its number. Waits until that is known.
     pub async fn are_kept(&self, deadline: Instant) -> bool {
         let mut state = self.0.subscribe();
@@ -86,11 +90,13 @@ impl Collection {
                         refused.failure.mongo_code == Some(failure::ILLEGAL_OPERATION);
                     return Ok((!is_standalone).then(refused_numbers));
                 }
-                // The lower number was refused; or all is, and operations show what the matter is.
-                Err(_) => break,
+                Err(refused) if refused.failure.mongo_code == Some(TRANSACTION_TOO_OLD) => {
+                    self.numbers.0.send_replace(State::Kept);
+                    return Ok(None);
+                }
+                Err(refused) => return Err(refused.failure),
             }
         }
-        self.numbers.0.send_replace(State::Kept);
         Ok(None)
     }
 

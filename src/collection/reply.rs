@@ -29,6 +29,9 @@ pub struct Reply {
     pub matched: usize,
     created: Vec<usize>,
     pub failed: Vec<(usize, Sorted)>,
+    /// The places of statements that MongoDB had executed before, under the same number: they count as
+    /// matched, whatever stands there now.
+    repeated: Vec<usize>,
     /// Too few servers confirmed what was executed, or none in time.
     unconfirmed: Option<Failure>,
 }
@@ -65,6 +68,7 @@ impl Reply {
             matched: (number(reply, "n").and_then(|n| usize::try_from(n).ok())).unwrap_or_default(),
             created: created.ok_or_else(malformed)?,
             failed: failed.ok_or_else(malformed)?,
+            repeated: numbers(reply, "retriedStmtIds").ok_or_else(malformed)?,
             unconfirmed,
         })
     }
@@ -73,13 +77,21 @@ impl Reply {
         !self.created.is_empty()
     }
 
+    /// How many of the statements that were sent in these places found their document.
+    pub fn matched_in(&self, places: &Range<usize>) -> usize {
+        let others = self.repeated.iter().filter(|place| **place < places.start);
+        self.matched.saturating_sub(others.count())
+    }
+
     /// What became of each of the statements that were sent in these places. Those of which MongoDB
-    /// does not know are answered later, if they are `repeated`.
-    pub fn written(self, places: Range<usize>, repeated: bool) -> Vec<Written> {
+    /// does not know are answered later, if they are `repeated`; those that were refused and may
+    /// succeed go alone, unless they are `alone`.
+    pub fn written(self, places: Range<usize>, repeated: bool, alone: bool) -> Vec<Written> {
         let count = places.len();
+        let matched = self.matched_in(&places);
         let failed = (self.failed.into_iter()).filter(|(place, _)| places.contains(place));
         let failed: Vec<_> = failed.collect();
-        let all_matched = self.matched + failed.len() == count;
+        let all_matched = matched + failed.len() == count;
         let rest = match (self.unconfirmed, all_matched) {
             (Some(failure), _) => Written::Failed(failure),
             (None, true) => Written::Matched,
@@ -94,11 +106,20 @@ impl Reply {
         for (place, sorted) in failed {
             written[place - places.start] = match sorted.unanswered {
                 true if repeated => Written::Later,
-                false if sorted.retry && count > 1 => Written::Alone,
+                false if sorted.retry && !alone => Written::Alone,
                 _ => Written::Failed(sorted.failure),
             };
         }
         written
+    }
+}
+
+fn numbers(reply: &Document, key: &str) -> Option<Vec<usize>> {
+    match reply.get(key) {
+        None => Some(Vec::new()),
+        Some(list) => (list.as_array()?.iter())
+            .map(|entry| usize::try_from(whole(entry)?).ok())
+            .collect(),
     }
 }
 
@@ -120,9 +141,13 @@ fn index(entry: &Document) -> Option<usize> {
     usize::try_from(number(entry, "index")?).ok()
 }
 
-/// A whole number, in whichever of BSON's types: not every server takes the same.
 fn number(document: &Document, key: &str) -> Option<i64> {
-    match document.get(key)? {
+    whole(document.get(key)?)
+}
+
+/// A whole number, in whichever of BSON's types: not every server takes the same.
+fn whole(value: &Bson) -> Option<i64> {
+    match value {
         Bson::Int32(number) => Some(i64::from(*number)),
         Bson::Int64(number) => Some(*number),
         Bson::Double(number) if number.fract() == 0.0 => Some(*number as i64),

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::Collection;
+use super::failure::Sorted;
 use super::sent::Sent;
 use crate::operation::Id;
 
@@ -23,7 +24,7 @@ pub struct Patience {
     pub whole: Duration,
     /// To a command, where there are no such others, but the server answers when asked.
     pub long: Duration,
-    /// To a part of a command that got none as a whole.
+    /// To all parts of a command together that got none as a whole, if all were answered.
     pub part: Duration,
 }
 
@@ -121,8 +122,8 @@ impl Trip {
         collection: &Collection,
         gives_up: bool,
         sent: &Sent,
-        answer: impl Future<Output = T>,
-    ) -> Result<T, Stopped> {
+        answer: impl Future<Output = Result<T, Sorted>>,
+    ) -> Result<Result<T, Sorted>, Stopped> {
         let mut answer = pin!(answer);
         let began = Instant::now();
         let Patience { whole, long, .. } = self.patience;
@@ -131,7 +132,10 @@ impl Trip {
             tokio::select! {
                 biased;
                 answer = &mut answer => {
-                    collection.note_answer(began);
+                    // A connection that broke says nothing of the server.
+                    if (answer.as_ref()).map_or_else(|sorted| sorted.failure.mongo_code.is_some(), |_| true) {
+                        collection.note_answer(began);
+                    }
                     return Ok(answer);
                 }
                 () = self.recall.called(), if !sent.has_left() => match sent.has_left() {

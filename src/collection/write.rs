@@ -39,6 +39,9 @@ use crate::operation::Id;
 /// How many bytes of statements one command may carry: MongoDB allows 16 MiB and 16 KiB for all.
 const MAX_COMMAND_SIZE: usize = 16 * 1024 * 1024;
 
+/// A part of a command is not given up on sooner.
+const LEAST_PATIENCE: Duration = Duration::from_millis(25);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
     Update,
@@ -60,8 +63,8 @@ pub struct Write<'a> {
     /// The statements that have not been answered, as they are to be sent.
     parts: VecDeque<Range<usize>>,
     attempts: Attempts,
-    /// How long a part of a command that got no answer as a whole is waited for.
-    patience: Duration,
+    /// How often a single statement got no answer: each time the next is waited for longer.
+    disappointments: u32,
     /// Whether something was sent that may still be executed.
     is_exposed: bool,
     late: Vec<Id>,
@@ -110,7 +113,7 @@ impl Collection {
             session,
             number: self.next_transaction_number(),
             attempts: Attempts::until(trip.deadline),
-            patience: trip.patience.part,
+            disappointments: 0,
             is_exposed: false,
             late: Vec::new(),
             has_collided: false,
@@ -153,7 +156,8 @@ impl Write<'_> {
             return Ok(Err(Sorted::last(collection.out_of_time())));
         }
         let run = collection.database.run_raw_command(self.body(part));
-        let is_divisible = self.session.is_some() && (part.len() > 1 || !self.parts.is_empty());
+        let is_divisible = (part.len() > 1 || !self.parts.is_empty()) && self.may_divide();
+        let patience = self.patience(part);
         let run = match self.session.as_mut() {
             Some(session) => run.session(session).into_future(),
             None => run.into_future(),
@@ -161,7 +165,7 @@ impl Write<'_> {
         let sent = Sent::default();
         let answer = sent.watch(collection.in_time(deadline, run));
         let answer = match (is_divisible, self.is_exposed) {
-            (true, true) if self.trip.was_held_up() => timeout(self.patience, answer)
+            (true, true) if self.trip.was_held_up() => timeout(patience, answer)
                 .await
                 .map_err(|_| Stopped::HeldUp)?,
             _ => {
@@ -177,6 +181,20 @@ impl Write<'_> {
         }))
     }
 
+    /// Only where MongoDB says which statements it had executed before: they count in its answer,
+    /// also where others stand in their places.
+    fn may_divide(&self) -> bool {
+        self.session.is_some()
+            && self.collection.numbers.are_known_to_be_kept()
+            && self.collection.availability.names_repeated_statements()
+    }
+
+    /// How long a part of a command is waited for that got no answer as a whole.
+    fn patience(&self, part: &Range<usize>) -> Duration {
+        let share = self.trip.patience.part * part.len() as u32 / self.statements.len() as u32;
+        share.max(LEAST_PATIENCE) * 2_u32.saturating_pow(self.disappointments.min(16))
+    }
+
     /// Some of it gets no answer: who that is shows when they are sent apart. The statements keep
     /// their places in the command, by which MongoDB knows what it has executed already.
     fn divide(&mut self, part: Range<usize>) {
@@ -185,7 +203,7 @@ impl Write<'_> {
         if part.len() > 1 {
             self.parts.extend([part.start..middle, middle..part.end]);
         } else {
-            self.patience *= 2;
+            self.disappointments += 1;
             self.parts.push_back(part);
         }
     }
@@ -211,7 +229,8 @@ impl Write<'_> {
             let parts = unknown.into_iter().map(|place| place..place + 1);
             self.parts.extend(parts);
         }
-        Some(reply.written(part.clone(), are_repeated))
+        let is_alone = self.statements.len() == 1;
+        Some(reply.written(part.clone(), are_repeated, is_alone))
     }
 
     /// The command has failed as a whole. If that is for the sake of one of its statements, and none

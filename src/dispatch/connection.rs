@@ -140,11 +140,17 @@ async fn connect(options: Options, availability: Availability) -> Result<Arc<Col
 
 /// Makes sure that what the promises need of the server is there, or says that it is not.
 async fn ask_for_numbers(collection: Arc<Collection>, completions: Arc<dyn Completions>) {
+    let mut pause = BACKGROUND_PAUSE;
     loop {
         match collection.ask_for_numbers().await {
             Ok(None) => return,
             Ok(Some(warning)) => return completions.warning(warning),
-            Err(_) => tokio::time::sleep(BACKGROUND_PAUSE).await,
+            Err(failure) => {
+                tokio::time::sleep(pause).await;
+                if !matches!(failure.code, Code::Unavailable | Code::Timeout) {
+                    pause = (pause * 2).min(TROUBLED_PAUSE);
+                }
+            }
         }
     }
 }

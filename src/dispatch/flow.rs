@@ -21,7 +21,7 @@ const MOST_BATCHES: usize = 8;
 
 /// What takes this many times as long as answers usually do is held up for a reason of its own, and
 /// does not hold up others.
-const HELD_UP: u32 = 8;
+const HELD_UP: u32 = 4;
 
 /// What takes this many times as long is not waited for by operations that could go.
 const OVERDUE: u32 = 2;
@@ -36,8 +36,11 @@ pub const MOST_HELD_UP: usize = 16;
 pub const MOST_WITHOUT_SERVER: usize = 4;
 
 /// After so many commands of which nobody knows whether they may still be executed, the server is
-/// written to no more until some of them are shut out.
-pub const MOST_FENCES: usize = 1024;
+/// written to no more until some of them are shut out: each takes a kilobyte.
+pub const MOST_FENCES: usize = 32_768;
+
+/// After so many, those that travel alone wait: they are the ones that leave fences behind.
+pub const MOST_FENCES_ALONE: usize = 1024;
 
 /// What travels alone is on its way by so many at once, out of as many connections.
 const ALONE: Share = Share { part: 4, most: 32 };
@@ -111,21 +114,19 @@ impl Flow {
     }
 
     pub fn is_held_up(&self, age: Duration) -> bool {
-        age > self.most_usual().max(PATIENCE)
-    }
-
-    fn most_usual(&self) -> Duration {
-        (self.usual * HELD_UP).min(self.timeout / PART_OF_TIME)
+        let most_usual = (self.usual * HELD_UP).min(self.timeout / PART_OF_TIME);
+        age > most_usual.max(PATIENCE)
     }
 
     /// How long a batch waits for its answer before it asks whether the server answers others.
     pub fn patience(&self) -> Patience {
         let least = LEAST_PATIENCE.min(self.timeout / (2 * PART_OF_TIME));
-        let whole = self.most_usual().max(least);
+        let most = self.timeout / PART_OF_TIME;
+        let usual = self.usual * OVERDUE;
         Patience {
-            whole,
-            long: whole.max(self.timeout / PART_OF_TIME),
-            part: (self.usual * OVERDUE).clamp(whole / 8, whole / 2),
+            whole: usual.clamp(least, most),
+            long: most,
+            part: usual.min(most),
         }
     }
 
@@ -222,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_takes_far_longer_than_others_is_held_up() {
-        assert!(!flow(&[5]).is_held_up(Duration::from_millis(30)));
+        assert!(!flow(&[5]).is_held_up(Duration::from_millis(19)));
         assert!(flow(&[5]).is_held_up(Duration::from_millis(50)));
     }
 }

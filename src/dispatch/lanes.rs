@@ -9,7 +9,7 @@
 //! | `Nobody` |                                            | an operation is taken                  |
 //! | `Batch`  | [`Lanes::take`]                            | it has ended, or leaves its batch      |
 //! | `Fence`  | its batch ends, and what it sent may still | MongoDB refuses whatever arrives late, |
-//! |          | be executed: [`Lanes::shut_out`]           | which [`Lanes::release`] says          |
+//! |          | be executed: [`Lanes::shut_out`]           | which [`Lanes::lift`] says             |
 //!
 //! What runs out of time leaves its lane whoever holds it, so that nothing is kept for an id that
 //! stays held for long.
@@ -91,7 +91,8 @@ enum Holder {
     #[default]
     Nobody,
     Batch,
-    Fence,
+    /// So many fences: a batch may have lost more than one write of the id.
+    Fence(usize),
 }
 
 #[derive(Default)]
@@ -190,9 +191,19 @@ impl Lanes {
         self.hand_to(Holder::Nobody, id);
     }
 
-    /// The batch has ended, but what it sent may still be executed: the next operation waits.
-    pub fn shut_out(&mut self, id: &Id) {
-        self.hand_to(Holder::Fence, id);
+    /// One of its fences was answered: the last frees the id.
+    pub fn lift(&mut self, id: &Id) {
+        match self.lanes.get(id).map(|lane| lane.holder) {
+            Some(Holder::Fence(0 | 1)) => self.release(id),
+            Some(Holder::Fence(fences)) => self.hand_to(Holder::Fence(fences - 1), id),
+            _ => {}
+        }
+    }
+
+    /// The batch has ended, but what it sent may still be executed: the next operation waits for so
+    /// many fences.
+    pub fn shut_out(&mut self, id: &Id, fences: usize) {
+        self.hand_to(Holder::Fence(fences), id);
     }
 
     /// The operation has left its batch, and is the next in its lane again, to go alone.
@@ -249,7 +260,7 @@ impl Lanes {
             (None, Holder::Nobody) => {
                 self.lanes.remove(id);
             }
-            (_, Holder::Batch | Holder::Fence) => {}
+            (_, Holder::Batch | Holder::Fence(_)) => {}
         }
     }
 }
@@ -419,19 +430,34 @@ mod tests {
     fn nothing_goes_while_a_fence_holds_the_lane() {
         let mut lanes = lanes(&[("a", Kind::Set), ("a", Kind::Destroy)]);
         let batch = lanes.take(Route::Together(Kind::Set), usize::MAX);
-        lanes.shut_out(&batch[0].id);
+        lanes.shut_out(&batch[0].id, 1);
         for route in Route::ALL {
             assert!(lanes.take(route, usize::MAX).is_empty());
         }
-        lanes.release(&batch[0].id);
+        lanes.lift(&batch[0].id);
         assert_eq!(tokens(&lanes.take(Route::Together(Kind::Destroy), 1)), [1]);
+    }
+
+    #[test]
+    fn the_last_of_its_fences_frees_a_lane_and_none_takes_it_from_a_batch() {
+        let mut lanes = lanes(&[("a", Kind::Set), ("a", Kind::Set), ("a", Kind::Set)]);
+        let id = Id::from("a");
+        let sets = Route::Together(Kind::Set);
+        lanes.take(sets, 1);
+        lanes.shut_out(&id, 2);
+        lanes.lift(&id);
+        assert!(lanes.take(sets, 1).is_empty());
+        lanes.lift(&id);
+        assert_eq!(tokens(&lanes.take(sets, 1)), [1]);
+        lanes.lift(&id);
+        assert!(lanes.take(sets, 1).is_empty());
     }
 
     #[test]
     fn what_expires_is_dropped_whoever_holds_its_lane() {
         let mut lanes = lanes(&[("a", Kind::Set)]);
         let batch = lanes.take(Route::Together(Kind::Set), usize::MAX);
-        lanes.shut_out(&batch[0].id);
+        lanes.shut_out(&batch[0].id, 1);
         let late = operation(1, "a", Kind::Set);
         lanes.add(late.clone());
         assert!(late.settle());

@@ -127,15 +127,19 @@ impl Dispatcher {
 
     /// Lets what was submitted end, disconnects, and settles `token`.
     pub fn close(&self, token: u32) {
-        if self.inbox.lock().is_broken {
-            return self.completions.settled(vec![(token, Outcome::Closed)]);
+        if !self.end(Close::WhenDone(token)) {
+            self.completions.settled(vec![(token, Outcome::Closed)]);
         }
-        self.end(Close::WhenDone(token));
     }
 
-    fn end(&self, close: Close) {
-        self.inbox.lock().close = Some(close);
+    /// False if nobody is there to end.
+    fn end(&self, close: Close) -> bool {
+        let mut queue = self.inbox.lock();
+        queue.close = Some(close);
+        let is_there = !queue.is_broken;
+        drop(queue);
         self.inbox.wake.notify_one();
+        is_there
     }
 }
 

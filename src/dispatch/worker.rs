@@ -1,6 +1,6 @@
 //! The task behind a dispatcher.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,9 @@ use super::absence;
 use super::connection::{AbortOnDrop, Connection};
 use super::doubts::Doubt;
 use super::errand::{Arrival, Errand, News, report, run_batch};
-use super::flow::{self, Flow, MOST_FENCES, MOST_HELD_UP, MOST_WITHOUT_SERVER, Traffic};
+use super::flow::{
+    self, Flow, MOST_FENCES, MOST_FENCES_ALONE, MOST_HELD_UP, MOST_WITHOUT_SERVER, Traffic,
+};
 use super::lanes::{Kind, Lanes, Route};
 use super::{Close, Completions, Inbox};
 use crate::collection::{self, Availability, Trip, Unanswered};
@@ -150,13 +152,28 @@ impl Worker {
 
     /// What nobody can shut out must not become more without end. Reads leave nothing behind.
     fn may_send(&self, route: Route) -> bool {
-        route == Route::Together(Kind::Get) || self.fences.len() < MOST_FENCES
+        let most = match route {
+            Route::Together(Kind::Get) => return true,
+            Route::Together(_) => MOST_FENCES,
+            Route::Alone | Route::Silent => MOST_FENCES_ALONE,
+        };
+        self.fences.len() < most
     }
 
     fn has_room_alone(&self, route: Route) -> bool {
+        let connections = self.options.max_pool_size();
         let batches = self.on_the_way.values();
-        let same_route = batches.filter(|batch| batch.route == route).count();
-        same_route < flow::most_alone(route, self.options.max_pool_size())
+        let same_route = batches.filter(|batch| batch.route == route);
+        let ages = same_route.map(|batch| batch.sent.elapsed());
+        let ages: Vec<Duration> = ages.collect();
+        // Those that turn out to be silent leave the room to the others, as long as there is any.
+        let fresh = ages.iter().filter(|age| !self.flow.is_held_up(**age));
+        let counted = match route {
+            Route::Silent => ages.len(),
+            _ => fresh.count(),
+        };
+        let most = flow::most_alone(route, connections);
+        counted < most && ages.len() < most + most / 4
     }
 
     fn send_batch(&mut self, route: Route, operations: Vec<Arc<Operation>>) {
@@ -261,13 +278,15 @@ impl Worker {
         for operation in arrival.alone {
             self.lanes.give_back(operation);
         }
-        let late = arrival.unanswered.iter().flat_map(|one| &one.ids);
-        let late: HashSet<Id> = late.cloned().collect();
+        let mut fences: HashMap<&Id, usize> = HashMap::new();
+        for id in arrival.unanswered.iter().flat_map(|one| &one.ids) {
+            *fences.entry(id).or_default() += 1;
+        }
         for operations in by_id(&batch.operations) {
             let id = &operations[0].id;
-            match late.contains(id) {
-                true => self.lanes.shut_out(id),
-                false => self.lanes.release(id),
+            match fences.get(id) {
+                Some(fences) => self.lanes.shut_out(id, *fences),
+                None => self.lanes.release(id),
             }
         }
         for unanswered in arrival.unanswered {
@@ -321,7 +340,7 @@ impl Worker {
                 }
                 self.lanes.release(&id);
             }
-            News::ShutOut(ids) => ids.iter().for_each(|id| self.lanes.release(id)),
+            News::ShutOut(ids) => ids.iter().for_each(|id| self.lanes.lift(id)),
         }
     }
 
