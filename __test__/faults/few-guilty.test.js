@@ -22,10 +22,10 @@ const GUILTY = 10
 /** How many requests on the innocent ones are under way at a time, of each kind. */
 const CALLERS = 40
 
-const TIMEOUT = 2000
+const TIMEOUT = 6000
 
 /** So long calls are counted: milliseconds. */
-const PERIOD = 4000
+const PERIOD = 9000
 
 describe('a few sessions that get no answer', { timeout: 120_000, skip }, () => {
   const network = useNetwork({ needs })

@@ -17,11 +17,12 @@ mod tls;
 mod trip;
 mod write;
 
+use std::collections::VecDeque;
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -55,6 +56,10 @@ const MAX_PAUSE: Duration = Duration::from_millis(200);
 /// network that swallowed the command is not to be waited for.
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(60);
 
+/// So many of the latest answers are remembered, and so many of them overtake a command.
+const MOST_ANSWERED: usize = 64;
+const MANY_ANSWERED: usize = 16;
+
 /// How long `close` waits for the driver.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -74,9 +79,9 @@ pub struct Collection {
     fence_room: Semaphore,
     /// The same of fences that have waited for long.
     stubborn_room: Semaphore,
-    began: Instant,
-    /// When the latest of the commands that were answered was sent, in microseconds since it began.
-    answered: AtomicU64,
+    /// How many commands were sent, and which of them were answered lately.
+    commands: AtomicU64,
+    answered: Mutex<VecDeque<u64>>,
     /// When the server was asked last whether it answers, and whether it did.
     probe: tokio::sync::Mutex<Option<(Instant, bool)>>,
     /// Told when sessions were made: a collection that was dropped is then there again, without the
@@ -102,8 +107,8 @@ impl Collection {
             numbers: Numbers::new(client_options.retry_writes != Some(false)),
             fence_room: Semaphore::new((options.max_pool_size() / 8).clamp(1, 12)),
             stubborn_room: Semaphore::new((options.max_pool_size() / 16).clamp(1, 4)),
-            began: Instant::now(),
-            answered: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            answered: Mutex::default(),
             probe: tokio::sync::Mutex::default(),
             transaction_number: AtomicI64::new(0),
             sessions: Mutex::default(),
@@ -208,17 +213,24 @@ impl Collection {
         }
     }
 
-    /// A command that was sent then has been answered.
-    fn note_answer(&self, sent: Instant) {
-        let sent = sent.duration_since(self.began).as_micros();
-        let sent = u64::try_from(sent).unwrap_or(u64::MAX);
-        self.answered.fetch_max(sent, Ordering::Relaxed);
+    /// Numbers the commands in the order in which they are sent.
+    fn note_command(&self) -> u64 {
+        self.commands.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Whether a command has been answered that was sent after this moment.
-    fn has_answered_since(&self, moment: Instant) -> bool {
-        let answered = Duration::from_micros(self.answered.load(Ordering::Relaxed));
-        self.began + answered > moment
+    fn note_answer(&self, command: u64) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered.len() == MOST_ANSWERED {
+            answered.pop_front();
+        }
+        answered.push_back(command);
+    }
+
+    /// Whether many commands have been answered that were sent after so many.
+    fn has_answered_since(&self, commands: u64) -> bool {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let later = answered.iter().filter(|command| **command >= commands);
+        later.count() >= MANY_ANSWERED
     }
 
     /// Whether the server answers now, within this time. Batches that wait side by side ask once.

@@ -20,7 +20,7 @@ use crate::operation::Id;
 /// How long an answer is waited for.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// To a command, where others are answered that were sent well after it.
+    /// To a command, where many are answered that were sent well after it.
     pub whole: Duration,
     /// To a command, where there are no such others, but the server answers when asked.
     pub long: Duration,
@@ -126,15 +126,20 @@ impl Trip {
     ) -> Result<Result<T, Sorted>, Stopped> {
         let mut answer = pin!(answer);
         let began = Instant::now();
+        let command = collection.note_command();
         let Patience { whole, long, .. } = self.patience;
-        let mut pause = whole;
+        let mut sent_since = None;
         loop {
             tokio::select! {
                 biased;
                 answer = &mut answer => {
                     // A connection that broke says nothing of the server.
-                    if (answer.as_ref()).map_or_else(|sorted| sorted.failure.mongo_code.is_some(), |_| true) {
-                        collection.note_answer(began);
+                    let is_answer = match &answer {
+                        Ok(_) => true,
+                        Err(sorted) => sorted.failure.mongo_code.is_some(),
+                    };
+                    if is_answer {
+                        collection.note_answer(command);
                     }
                     return Ok(answer);
                 }
@@ -142,10 +147,14 @@ impl Trip {
                     true => continue, // since this began to wait
                     false => return Err(Stopped::Recalled),
                 },
-                () = sleep(pause) => {}
+                () = sleep(whole / 2) => {}
             }
+            let Some(commands) = sent_since else {
+                sent_since = Some(collection.note_command());
+                continue;
+            };
             // A busy server takes longer for all: only who is overtaken is held up.
-            let mut is_held_up = collection.has_answered_since(began + whole / 2);
+            let mut is_held_up = collection.has_answered_since(commands);
             if !is_held_up && began.elapsed() >= long {
                 is_held_up = tokio::select! {
                     biased;
@@ -159,7 +168,6 @@ impl Trip {
                     return Err(Stopped::HeldUp);
                 }
             }
-            pause = whole / 2;
         }
     }
 }
