@@ -187,6 +187,43 @@ describe('touchAfter, without rolling and renew', { timeout: 60_000 }, () => {
   })
 })
 
+describe('touchAfter, at or above the life of a session', { timeout: 60_000 }, () => {
+  for (const [what, touchAfter] of Object.entries({
+    at: 86_400,
+    above: 1e9,
+    'just below': 86_000,
+  })) {
+    it(`ends none that is in use: ${what}`, async (t) => {
+      const long = database.store({ touchAfter })
+      const visitor = await startSession(t, { rolling: true, store: long })
+      await age(visitor.id, DAY / 4)
+      assert.ok(!(await effects(visitor, () => visitor.read())).written)
+      for (let visit = 0; visit < 4; visit++) {
+        await age(visitor.id, DAY * 0.4)
+        await visitor.read()
+      }
+      assert.deepEqual(await visitor.read(), { count: 1 })
+    })
+  }
+
+  it('ends none of a life that the request chose', async () => {
+    const long = database.store({ touchAfter: 3600 })
+    const touch = async () => {
+      const request = { ctx: {} }
+      const session = await long.get('short', 60_000, request)
+      await long.set('short', session, 60_000, request)
+      return session
+    }
+    await long.set('short', { a: 1 }, 60_000)
+    await age('short', 20_000)
+    assert.ok(!(await effects({ id: 'short' }, touch)).written)
+    for (let visit = 0; visit < 3; visit++) {
+      await age('short', 35_000)
+      assert.deepEqual(await touch(), { a: 1 })
+    }
+  })
+})
+
 describe('touchAfter, with expires', { timeout: 60_000 }, () => {
   it('counts from the last write as well', async () => {
     const lasting = database.store({ touchAfter: 3600, expires: 86400 })
