@@ -42,7 +42,18 @@ describe('options', () => {
     assert.match(refusal({ connection, retrywrites: true }), /did you mean 'retryWrites'/)
     assert.match(refusal({ connection, timeout: 5 }), /did you mean 'timeoutMS'/)
     assert.match(refusal({ connection, tsl: true }), /did you mean 'tls'/)
-    for (const name of ['cookieName', 'constructor', 'ab', 'model', 'idleTimeoutMS', 'byName']) {
+    for (const typed of ['serverSelctionTimoutMS', 'serverselectiontimeout', 'server_selection']) {
+      const meant = typed === 'server_selection' ? '' : "; did you mean 'serverSelectionTimeoutMS'?"
+      assert.equal(refusal({ connection, [typed]: 5 }), `unknown option '${typed}'${meant}`)
+    }
+  })
+
+  it('that are near one of another meaning are not taken for it', () => {
+    const connection = 'mongodb://localhost'
+    const other = ['cookieName', 'constructor', 'ab', 'model', 'idleTimeoutMS', 'byName', 'mode']
+    // As near to one as to another.
+    other.push('maConnectTimeoutMS', 'manPoolSize', 'proxyPost', 'retryRights', 'id')
+    for (const name of other) {
       assert.equal(refusal({ connection, [name]: 'a' }), `unknown option '${name}'`)
     }
   })
@@ -50,10 +61,11 @@ describe('options', () => {
   it('that other stores have are pointed to what they are called here', () => {
     const elsewhere = {
       connection: ['url', 'uri', 'mongoUrl', 'client', 'mongoose', 'mongooseConnection', 'mongo'],
-      db: ['dbName', 'database', 'databaseName'],
+      db: ['dbName', 'database', 'databaseName', 'DBName', 'db_name'],
       collection: ['collectionName'],
       name: ['modelName'],
-      maxPoolSize: ['poolSize'],
+      maxPoolSize: ['poolSize', 'maxConnections'],
+      connectTimeoutMS: ['connectionTimeoutMS'],
     }
     for (const [name, others] of Object.entries(elsewhere)) {
       for (const other of others) {
@@ -97,6 +109,10 @@ describe('options', () => {
     assert.match(refusal({ connection, minPoolSize: 6, maxPoolSize: 5 }), /minPoolSize/)
     readOptions({ connection, minPoolSize: 6, maxPoolSize: 0 })
     assert.match(refusal({ connection, maxStalenessSeconds: 90 }), /needs a readPreference/)
+    readOptions({ connection, maxStalenessSeconds: -1 })
+    const linearizable = { readConcern: 'linearizable', readPreference: 'nearest' }
+    assert.match(refusal({ connection, ...linearizable }), /'linearizable' is for/)
+    readOptions({ connection, ...linearizable, readPreference: 'primary' })
     const primary = { readPreference: { mode: 'primary', tags: [{ a: 'b' }] } }
     assert.match(refusal({ connection, ...primary }), /readPreferenceTags' needs a readPreference/)
   })

@@ -119,9 +119,11 @@ describe('a connection string', () => {
     for (const uri of [
       'mongodb+srv://user:<password>@cluster0.ab1c.mongodb.net/?w=majority',
       'mongodb+srv://<db_username>:<db_password>@cluster0.ab1c.mongodb.net/',
+      'mongodb://user:<insertYourPassword>@docdb.example.com:27017/?tls=true',
     ]) {
       assert.match(refusal({ connection: uri }), /placeholder/)
     }
+    addressOf({ connection: 'mongodb://user:%3Cencoded%3E@host' })
   })
 
   it('that asks for what does not matter here is taken', () => {

@@ -139,7 +139,7 @@ const REFUSED = {
   'without the shape of one': [
     'mongo://a',
     'a:27017',
-    'mongodb://',
+    'mongodb:///',
     'mongodb:///app',
     'mongodb:///tmp/m.sock',
     'mongodb://a::1',

@@ -165,6 +165,7 @@ class Link {
     if (this.#closed && this.#waiting.size === 0) {
       return
     }
+    const before = this.#problem
     try {
       const address = this.#options.source.address()
       if (address === undefined) {
@@ -178,7 +179,8 @@ class Link {
       this.#goTo(address)
     } catch (error) {
       this.#problem = error
-      if (this.#waiting.size === 0) {
+      // Nobody else is told of it, until the next call; nor twice.
+      if (this.#waiting.size === 0 && error.message !== before?.message) {
         this.#warn(error)
       }
     }

@@ -13,63 +13,61 @@ const ALIASES = /** @type {Record<string, string>} */ ({
   wtimeout: 'wtimeoutMS',
 })
 
-/** What other stores, and Mongoose, call the same thing. */
+/** What other stores, and Mongoose, call the same thing; whatever the case. */
 const ELSEWHERE = /** @type {Record<string, string>} */ ({
-  dbName: 'db',
-  database: 'db',
-  databaseName: 'db',
-  collectionName: 'collection',
-  modelName: 'name',
-  poolSize: 'maxPoolSize',
-  url: 'connection',
-  uri: 'connection',
-  mongoUrl: 'connection',
-  mongoURL: 'connection',
-  mongoUri: 'connection',
-  mongoURI: 'connection',
-  connectionString: 'connection',
-  client: 'connection',
-  mongoClient: 'connection',
-  mongo: 'connection',
-  mongodb: 'connection',
-  mongoose: 'connection',
-  mongooseConnection: 'connection',
-  mongooseInstance: 'connection',
+  ...each('db', 'dbname database databasename'),
+  ...each('collection', 'collectionname sessioncollection sessionscollection'),
+  ...each('name', 'modelname'),
+  ...each('maxPoolSize', 'poolsize maxconnection maxconnections connectionlimit'),
+  ...each('minPoolSize', 'minconnections'),
+  ...each('connectTimeoutMS', 'connectiontimeout connectiontimeoutms'),
+  ...each('tlsAllowInvalidCertificates', 'sslallowinvalidcertificates'),
+  ...each('connection', 'url uri connectionstring connectionuri connectionurl conn'),
+  ...each('connection', 'mongo mongourl mongouri mongodb mongodburl mongodburi client mongoclient'),
+  ...each('connection', 'mongoose mongooseconnection mongooseinstance'),
   ...ALIASES,
 })
 
 const IN_CONNECTION = "it is part of the option 'connection'"
 const ENTRIES = 'what it holds are options of the store themselves'
+const SECONDS = "it is called 'expires' here, in seconds"
 const KOA_SESSION = 'it is an option of koa-session, not of its store'
+
+/** Where another name is not enough to say what to do instead; whatever the case. */
+const ADVICE = /** @type {Record<string, string>} */ ({
+  clientpromise: "the option is 'connection', and takes the client itself: wait for the promise",
+  maxage: "it is an option of koa-session; the store's own is 'expires', in seconds",
+  ...each(SECONDS, 'ttl expiry expiration expiresin expireafter lifetime'),
+  ...each(SECONDS, 'expireafterseconds expiresafterseconds'),
+  ...each(IN_CONNECTION, 'host hosts hostname port auth user pass username password'),
+  ...each(ENTRIES, 'mongooptions mongooseoptions connectionoptions connectoptions'),
+  ...each(ENTRIES, 'clientoptions advancedoptions options'),
+  ...each('a file for it can be given as tlsCAFile', 'ca sslca tlsca'),
+  ...each('a file for both can be given as tlsCertificateKeyFile', 'cert sslcert sslkey pfx'),
+  ...each(KOA_SESSION, 'key rolling renew signed overwrite httponly secure samesite domain path'),
+  ...each(
+    KOA_SESSION,
+    'autocommit prefix genid valid encode decode store externalkey contextstore',
+  ),
+})
+
 const OF_OLD = 'the Node driver has taken no notice of it since version 4: leave it out'
 const NOT_REVOKED = 'the store does not ask whether a certificate was revoked'
 const OF_NODE = 'it is a setting of the Node driver that the store does not have'
-
-/** Where another name is not enough to say what to do instead. */
-const ADVICE = /** @type {Record<string, string>} */ ({
-  ttl: "it is called 'expires' here, in seconds",
-  expiresAfterSeconds: "it is called 'expires' here",
-  clientPromise: "the option is 'connection', and takes the client itself: wait for the promise",
-  maxAge: "it is an option of koa-session; the store's own is 'expires', in seconds",
-  ...each(IN_CONNECTION, 'host hosts port auth user pass username password'),
-  ...each(ENTRIES, 'mongoOptions mongooseOptions connectionOptions connectOptions'),
-  ...each(ENTRIES, 'clientOptions advancedOptions options'),
-  ...each(KOA_SESSION, 'key rolling renew signed overwrite httpOnly secure sameSite domain path'),
-  ...each(
-    KOA_SESSION,
-    'autoCommit prefix genid valid encode decode store externalKey ContextStore',
-  ),
-})
 
 /** What other drivers know and this store refuses, since it could only ignore it. */
 const REFUSED = /** @type {Record<string, string>} */ ({
   tlsCertificateKeyFilePassword:
     'the key file must not be encrypted (openssl pkey -in key.pem -out plain.pem)',
-  ...each(NOT_REVOKED, 'tlsDisableOCSPEndpointCheck tlsDisableCertificateRevocationCheck'),
-  ...each(NOT_REVOKED, 'tlsCRLFile'),
   gssapiServiceName: 'the store cannot sign in with GSSAPI',
-  ...each(OF_NODE, 'family autoSelectFamily localAddress localPort lookup autoEncryption'),
-  ...each(OF_NODE, 'srvAllowedHostsSuffix srvHostValidator'),
+  ...each(NOT_REVOKED, 'tlsDisableOCSPEndpointCheck tlsDisableCertificateRevocationCheck'),
+  ...each(NOT_REVOKED, 'tlsCRLFile crl'),
+  ...each(OF_NODE, 'family autoSelectFamily autoSelectFamilyAttemptTimeout hints lookup noDelay'),
+  ...each(OF_NODE, 'localAddress localPort srvAllowedHostsSuffix srvHostValidator autoEncryption'),
+  ...each(OF_NODE, 'checkServerIdentity rejectUnauthorized secureContext secureProtocol ciphers'),
+  ...each(OF_NODE, 'servername monitorCommands driverInfo pkFactory minHeartbeatFrequencyMS'),
+  ...each(OF_NODE, 'mongodbLogPath promoteLongs promoteValues promoteBuffers useBigInt64'),
+  ...each(OF_NODE, 'ignoreUndefined serializeFunctions bsonRegExp raw forceServerObjectId'),
   ...each(OF_OLD, 'useNewUrlParser useUnifiedTopology useCreateIndex useFindAndModify'),
   ...each(OF_OLD, 'keepAlive autoReconnect'),
 })
@@ -91,12 +89,13 @@ function unknownOption(name, known) {
   if (Object.hasOwn(REFUSED, name)) {
     return `option '${name}' is not supported: ${REFUSED[name]}`
   }
-  if (Object.hasOwn(ADVICE, name)) {
-    return `unknown option '${name}': ${ADVICE[name]}`
+  const plain = name.toLowerCase().replaceAll('_', '')
+  if (Object.hasOwn(ADVICE, plain)) {
+    return `unknown option '${name}': ${ADVICE[plain]}`
   }
   return withMeant(
     `unknown option '${name}'`,
-    Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name] : nearest(name, known),
+    Object.hasOwn(ELSEWHERE, plain) ? ELSEWHERE[plain] : nearest(name, known),
   )
 }
 

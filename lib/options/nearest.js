@@ -1,67 +1,65 @@
 'use strict'
 
 /**
- * The name that a typing error most likely meant, or undefined where none is close: one letter in
- * three may be wrong, and two in all. Names of other words are never close, however short the way
- * between them: `dbName` does not mean `name`.
+ * The name that a typing error most likely meant: each word of it may have one letter too many, too
+ * few, wrong, or swapped with its neighbour. So a name with other words is never meant, however short
+ * the way between them: `dbName` is not `name`, `maxConnections` not `maxConnecting`.
  * @param {string} word
  * @param {string[]} names
- * @returns {string | undefined}
+ * @returns {string | undefined} undefined where there is none, or more than one
  */
 function nearest(word, names) {
   const lower = word.toLowerCase()
-  let least = Math.min(2, Math.floor(word.length / 3)) + 1
-  let best
-  for (const name of names) {
-    const steps = distance(lower, name.toLowerCase(), least)
-    if (steps < least && !differsByWord(lower, name)) {
-      least = steps
-      best = name
-    }
+  const same = names.find((name) => [lower, `${lower}ms`].includes(name.toLowerCase()))
+  if (same !== undefined) {
+    return same
   }
-  return best
+  const meant = names.filter((name) => isMeant(word, name) || isMeant(`${word}MS`, name))
+  return meant.length === 1 ? meant[0] : undefined
 }
 
 /**
- * Whether one is the other with a word more, before or behind it. A unit is no word of its own:
- * `timeout` means `timeoutMS`.
- * @param {string} lower
+ * @param {string} word
  * @param {string} name
  */
-function differsByWord(lower, name) {
-  const [short, long] = [lower, name.toLowerCase()].sort((a, b) => a.length - b.length)
-  const isLonger = long.length - short.length > 1 && long !== `${short}ms`
-  return isLonger && (long.startsWith(short) || long.endsWith(short))
+function isMeant(word, name) {
+  const [written, known] = [wordsOf(word), wordsOf(name)]
+  // Who writes it all small has one word.
+  return written.length === known.length
+    ? written.every((one, index) => isClose(one, known[index]))
+    : isClose(written.join(''), known.join(''))
+}
+
+/** @param {string} name */
+function wordsOf(name) {
+  return name
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .split(/[ _-]/)
+    .map((word) => word.toLowerCase())
 }
 
 /**
- * The number of letters to insert, delete, replace, or swap with their neighbour, to come from one
- * word to the other.
- * @param {string} from
- * @param {string} to
- * @param {number} limit a distance that is too far to matter
+ * @param {string} one
+ * @param {string} other
  */
-function distance(from, to, limit) {
-  if (Math.abs(from.length - to.length) >= limit) {
-    return limit
+function isClose(one, other) {
+  if (one === other) {
+    return true
   }
-  const columns = to.length + 1
-  let twoAbove = new Array(columns).fill(0)
-  let above = twoAbove
-  let row = Array.from({ length: columns }, (_, column) => column)
-  for (let i = 1; i <= from.length; i++) {
-    twoAbove = above
-    above = row
-    row = [i]
-    for (let j = 1; j < columns; j++) {
-      const replaced = above[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1)
-      row[j] = Math.min(above[j] + 1, row[j - 1] + 1, replaced)
-      if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]) {
-        row[j] = Math.min(row[j], twoAbove[j - 2] + 1)
-      }
-    }
+  const [short, long] = one.length < other.length ? [one, other] : [other, one]
+  if (long.length < 3 || long.length - short.length > 1) {
+    return false
   }
-  return row[to.length]
+  let start = 0
+  while (short[start] === long[start]) {
+    start++
+  }
+  const [shortRest, longRest] = [short.slice(start), long.slice(start)]
+  const isSwapped = shortRest[0] === longRest[1] && shortRest[1] === longRest[0]
+  return short.length < long.length
+    ? shortRest === longRest.slice(1)
+    : shortRest.slice(1) === longRest.slice(1) ||
+        (isSwapped && shortRest.slice(2) === longRest.slice(2))
 }
 
 module.exports = { nearest }

@@ -218,14 +218,14 @@ function checkMechanism({ authMechanism, authMechanismProperties: properties }) 
 }
 
 /** @param {Record<string, any>} settings */
-function checkReadPreference({ readPreference, readPreferenceTags, maxStalenessSeconds }) {
-  const isLimited = maxStalenessSeconds !== undefined && maxStalenessSeconds !== -1
-  if (readPreferenceTags === undefined && !isLimited) {
-    return
-  }
-  if (readPreference === undefined || readPreference === 'primary') {
-    const name = isLimited ? 'maxStalenessSeconds' : 'readPreferenceTags'
+function checkReadPreference(settings) {
+  const { readPreference = 'primary', maxStalenessSeconds = -1, readConcernLevel } = settings
+  const name = maxStalenessSeconds === -1 ? 'readPreferenceTags' : 'maxStalenessSeconds'
+  if (readPreference === 'primary' && settings[name] !== undefined) {
     throw optionsError(`option '${name}' needs a readPreference other than 'primary'`)
+  }
+  if (readPreference !== 'primary' && readConcernLevel === 'linearizable') {
+    throw optionsError("the readConcern 'linearizable' is for the readPreference 'primary' only")
   }
 }
 

@@ -80,8 +80,8 @@ function split(rest) {
   }
 }
 
-/** As the web pages of MongoDB Atlas show them. */
-const PLACEHOLDER = /^<(?:db_)?(?:user|username|password)>$/
+/** As the web pages of MongoDB Atlas and others show them. */
+const PLACEHOLDER = /^<[^<>]*>$/
 
 /** @param {string} userInfo */
 function readUserInfo(userInfo) {
@@ -96,7 +96,7 @@ function readUserInfo(userInfo) {
       throw optionsError(CREDENTIALS)
     }
   })
-  if (PLACEHOLDER.test(username) || PLACEHOLDER.test(password)) {
+  if (PLACEHOLDER.test(user) || PLACEHOLDER.test(secret)) {
     throw optionsError(
       'the user name or the password in the connection string is still a placeholder in angle brackets',
     )
