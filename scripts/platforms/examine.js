@@ -18,7 +18,7 @@ const LIBRARIES = {
   glibc: /^(lib(c|m|dl|pthread|rt|util)\.so\.\d|ld-linux-.*|libgcc_s\.so\.1)$/,
   musl: /^libc\.so$/,
   macOS:
-    /^\/(usr\/lib\/lib(System\.B|iconv\.2|objc\.A|resolv\.9)\.dylib|System\/Library\/Frameworks\/\w+\.framework\/.*)$/,
+    /^\/(usr\/lib\/lib(System\.B|charset\.1|iconv\.2|objc\.A|resolv\.9)\.dylib|System\/Library\/Frameworks\/\w+\.framework\/.*)$/,
   Windows:
     /^(api-ms-win-[\w-]+|advapi32|bcrypt|bcryptprimitives|crypt32|iphlpapi|kernel32|kernelbase|ntdll|ole32|oleaut32|rpcrt4|secur32|shell32|user32|userenv|ws2_32)\.dll$/i,
 }

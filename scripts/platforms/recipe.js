@@ -58,7 +58,8 @@ async function abroad(platform, log) {
   }
   if (rust.rustc) {
     // Options of a nightly cargo, in a stable one.
-    Object.assign(env, { RUSTC: rust.rustc, RUSTC_BOOTSTRAP: '1' })
+    const PATH = `${rust.bin}${path.delimiter}${env.PATH}`
+    Object.assign(env, { PATH, RUSTC: rust.rustc, RUSTC_BOOTSTRAP: '1' })
     args.push('-Z', 'build-std=std,panic_unwind')
   }
   if (platform.features) args.push('--features', platform.features.join(','))
@@ -70,6 +71,8 @@ function complete(platform, rust, { args, env, versions, target }) {
   const flags = [...(platform.rustflags ?? [])]
   if (platform.os === 'darwin') {
     env.MACOSX_DEPLOYMENT_TARGET = platform.oldest
+    // Otherwise it is the path of what cargo leaves, on this machine.
+    flags.push('-C', `link-arg=-Wl,-install_name,@rpath/${libraryName(platform)}`)
     if (args[0] === 'zigbuild') flags.push('-C', `link-arg=-F${frameworks()}`)
   }
   const remapped = Object.entries(places(rust)).map(

@@ -64,39 +64,47 @@ function everydayRustHas(triple) {
 
 function debianRust(log) {
   const folder = path.join(CACHE, 'rust')
-  const rustc = path.join(folder, 'rustc')
-  if (!runQuietly(rustc, ['--version']).ok) {
+  const bin = path.join(folder, 'bin')
+  const rustc = path.join(bin, 'rustc')
+  const objcopy = path.join(bin, 'rust-objcopy')
+  const runs = () => [rustc, objcopy].every((program) => runQuietly(program, ['--version']).ok)
+  if (!runs()) {
     const start = performance.now()
-    log("Unpacking Debian's Rust with its library's sources into .platforms (140 MB) …")
-    unpackDebian(folder, ['rustc-web', 'rust-web-src'])
-    writeWrapper(rustc, folder)
-    const { ok, stderr } = runQuietly(rustc, ['--version'])
-    if (!ok) throw new Problem("Debian's Rust does not run here.", stderr.trim())
+    log("Unpacking Debian's Rust with its library's sources into .platforms (200 MB) …")
+    unpackDebian(folder, ['rustc-web', 'rust-web-src', 'rust-web-llvm'])
+    fs.mkdirSync(bin)
+    writeWrapper(rustc, folder, 'usr/bin/rustc')
+    // By this name the compiler strips binaries for macOS.
+    writeWrapper(objcopy, folder, llvmObjcopy(folder))
+    if (!runs()) throw new Problem("Debian's Rust does not run here.", `See ${folder}.`)
     log(`Rust unpacked in ${elapsed(start)}`)
   }
-  const source = path.join(
-    runQuietly(rustc, ['--print', 'sysroot']).stdout.trim(),
-    'lib/rustlib/src',
-  )
+  const sysroot = runQuietly(rustc, ['--print', 'sysroot']).stdout.trim()
   return {
     version: runQuietly(rustc, ['-vV']).stdout,
+    bin,
     rustc,
-    source: fs.realpathSync(path.join(source, 'rust')),
+    source: fs.realpathSync(path.join(sysroot, 'lib/rustlib/src/rust')),
   }
 }
 
-/** It finds LLVM beside itself; where this machine has a package already, the one in /usr is used. */
-function writeWrapper(rustc, folder) {
-  const own = path.join(folder, 'usr/bin/rustc')
-  const libraries = path.join(
-    folder,
-    'usr/lib',
-    `${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`,
-  )
-  const program = fs.existsSync(own) ? own : '/usr/bin/rustc'
-  fs.writeFileSync(rustc, `#!/bin/sh\nLD_LIBRARY_PATH='${libraries}' exec '${program}' "$@"\n`, {
-    mode: 0o755,
+/** It finds LLVM beside itself; what this machine has installed already is in /usr instead. */
+function writeWrapper(file, folder, program) {
+  const place = [folder, '/'].find((base) => fs.existsSync(path.join(base, program))) ?? '/'
+  const machine = process.arch === 'x64' ? 'x86_64' : 'aarch64'
+  const libraries = path.join(folder, 'usr/lib', `${machine}-linux-gnu`)
+  const script = `#!/bin/sh\nLD_LIBRARY_PATH='${libraries}' exec '${path.join(place, program)}' "$@"\n`
+  fs.writeFileSync(file, script, { mode: 0o755 })
+}
+
+function llvmObjcopy(folder) {
+  const versions = [folder, '/'].flatMap((base) => {
+    const place = path.join(base, 'usr/lib')
+    return fs.existsSync(place) ? fs.readdirSync(place) : []
   })
+  const programs = versions.map((name) => path.join('usr/lib', name, 'bin/llvm-objcopy'))
+  const there = (program) => [folder, '/'].some((base) => fs.existsSync(path.join(base, program)))
+  return programs.find((program) => /llvm-\d+/.test(program) && there(program)) ?? ''
 }
 
 module.exports = { rustFor, zigTools }

@@ -13,8 +13,8 @@ const { nodeFromNpm } = require('./nodes')
 
 /** The functions by which Node loads an addon. */
 const ENTRY = '_napi_register_module_v1'
-/** 'Whoever has it', in place of a library's number. */
-const ANYBODY = 254
+/** Node's functions, which are in the program that loads the addon, and so in no library. */
+const OF_NODE = /^_napi_/
 
 /**
  * @param {import('../list').Platform} platform
@@ -24,7 +24,7 @@ function lookAt(platform) {
   const binary = readMachO(fs.readFileSync(binaryFile(platform)))
   const { symbols, libraries, signature } = binary
   const wanted = symbols.filter(({ defined }) => !defined)
-  const fromNode = wanted.filter(({ library }) => library === ANYBODY).map(({ name }) => name)
+  const fromNode = wanted.map(({ name }) => name).filter((name) => OF_NODE.test(name))
   const node = readMachO(
     fs.readFileSync(nodeFromNpm(`node-darwin-${platform.arch}`, nodeVersion(platform))),
   )
