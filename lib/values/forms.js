@@ -103,7 +103,7 @@ function builtInClass(value) {
 
 /** @param {Function} made */
 function isNative(made) {
-  return Function.prototype.toString.call(made).endsWith('{ [native code] }')
+  return /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(made))
 }
 
 module.exports = { formless, hasOwnForm, isBsonValue, isBytes, isDate, isMap }
