@@ -73,6 +73,16 @@ impl Sorted {
         }
     }
 
+    /// The same of one statement among others: it was not executed where it met a lock (24) or a
+    /// conflict (112), which a command as a whole may have met half-way.
+    pub fn of_statement(self) -> Self {
+        let was_stopped = matches!(self.failure.mongo_code, Some(24 | WRITE_CONFLICT));
+        Sorted {
+            unanswered: self.unanswered && !was_stopped,
+            ..self
+        }
+    }
+
     pub fn out_of_time(failure: Failure) -> Self {
         Sorted {
             unanswered: true,

@@ -151,7 +151,10 @@ impl Collection {
                 }
             };
             let read = self.in_time(trip.deadline, read);
-            match trip.wait(self, ids.len() > 1, &Sent::default(), read).await {
+            match trip
+                .wait(self, || ids.len() > 1, &Sent::default(), read)
+                .await
+            {
                 Ok(Ok(records)) => {
                     found(records, true);
                     return Ok(());

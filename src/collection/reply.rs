@@ -61,7 +61,8 @@ impl Reply {
         let index = |entry: &Document| index(entry).filter(|index| *index < count);
         let created = entries(reply, "upserted", |entry| index(entry));
         let failed = entries(reply, "writeErrors", |error| {
-            Some((index(error)?, failure::sort_code(code(error), name(error))))
+            let sorted = failure::sort_code(code(error), name(error)).of_statement();
+            Some((index(error)?, sorted))
         });
         let malformed = || Sorted::out_of_time(failure::malformed());
         Ok(Reply {

@@ -116,11 +116,11 @@ impl Trip {
         (self.left_behind.lock()).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for an answer to a command. Gives up on it if `gives_up` and the server answers others.
+    /// Waits for an answer to a command. Where the server answers others, gives up on it if `gives_up`.
     pub(super) async fn wait<T>(
         &self,
         collection: &Collection,
-        gives_up: bool,
+        gives_up: impl Fn() -> bool,
         sent: &Sent,
         answer: impl Future<Output = Result<T, Sorted>>,
     ) -> Result<Result<T, Sorted>, Stopped> {
@@ -164,7 +164,7 @@ impl Trip {
             }
             if is_held_up {
                 self.was_held_up.store(true, Ordering::Relaxed);
-                if gives_up {
+                if gives_up() {
                     return Err(Stopped::HeldUp);
                 }
             }

@@ -156,7 +156,10 @@ impl Write<'_> {
             return Ok(Err(Sorted::last(collection.out_of_time())));
         }
         let run = collection.database.run_raw_command(self.body(part));
-        let is_divisible = (part.len() > 1 || !self.parts.is_empty()) && self.may_divide();
+        let has_number = self.session.is_some();
+        let has_others = part.len() > 1 || !self.parts.is_empty();
+        // Asked when it is needed: a store that has just begun may not know yet.
+        let is_divisible = || has_number && has_others && collection.may_divide();
         let patience = self.patience(part);
         let run = match self.session.as_mut() {
             Some(session) => run.session(session).into_future(),
@@ -164,12 +167,13 @@ impl Write<'_> {
         };
         let sent = Sent::default();
         let answer = sent.watch(collection.in_time(deadline, run));
-        let answer = match (is_divisible, self.is_exposed) {
-            (true, true) if self.trip.was_held_up() => timeout(patience, answer)
+        let is_part = self.is_exposed && self.trip.was_held_up() && is_divisible();
+        let answer = match is_part {
+            true => timeout(patience, answer)
                 .await
                 .map_err(|_| Stopped::HeldUp)?,
-            _ => {
-                self.trip
+            false => {
+                (self.trip)
                     .wait(collection, is_divisible, &sent, answer)
                     .await?
             }
@@ -179,14 +183,6 @@ impl Write<'_> {
             unanswered: sorted.unanswered && sent.has_left(),
             ..sorted
         }))
-    }
-
-    /// Only where MongoDB says which statements it had executed before: they count in its answer,
-    /// also where others stand in their places.
-    fn may_divide(&self) -> bool {
-        self.session.is_some()
-            && self.collection.numbers.are_known_to_be_kept()
-            && self.collection.availability.names_repeated_statements()
     }
 
     /// How long a part of a command is waited for that got no answer as a whole.
@@ -368,6 +364,12 @@ impl Write<'_> {
 }
 
 impl Collection {
+    /// Only where MongoDB says which statements it had executed before: they count in its answer,
+    /// also where others stand in their places.
+    fn may_divide(&self) -> bool {
+        self.numbers.are_known_to_be_kept() && self.availability.names_repeated_statements()
+    }
+
     pub(super) fn next_transaction_number(&self) -> i64 {
         self.transaction_number.fetch_add(1, Ordering::Relaxed) + 1
     }
