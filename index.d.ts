@@ -98,6 +98,70 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
   destroy(id: string, request?: SessionStore.SessionRequest): Promise<void>
 
   /**
+   * Renews a session without writing what it holds: its `expiresAt`, and koa-session's own `_expire`
+   * where it has one. Resolves to `true`, or to `false` if there is no live session of this id: it
+   * stays gone. `touchAfter` applies.
+   *
+   * @param maxAge as in {@link set}; the option `expires` overrules it for `expiresAt`. Default: the
+   *   `maxAge` that koa-session stored with the session, else one day
+   *
+   * Rejects with `ERR_SESSION_ID` (not a string), `ERR_SESSION_VALUE` (`maxAge` is not a number of
+   * milliseconds), `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`.
+   */
+  touch(id: string, maxAge?: number | 'session' | null): Promise<boolean>
+
+  /**
+   * The live sessions that match, in the order of their ids; without a filter all of them. Nothing is
+   * asked for before it is iterated, and each iteration begins anew. They come page by page: memory
+   * does not grow with the collection, leaving the loop early leaves nothing open, and a session
+   * that is written meanwhile comes as it is when its page is read. Reads from where
+   * `readPreference` says.
+   *
+   * Each page takes at most `timeoutMS`. Iterating rejects with `ERR_OPTIONS` (the filter or an option
+   * cannot be used), `ERR_SESSION_VALUE` (a value of the filter cannot be stored), `ERR_UNAVAILABLE`,
+   * `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`.
+   */
+  all(
+    filter?: SessionStore.SessionFilter,
+    options?: SessionStore.FilterOptions,
+  ): SessionStore.Listing<SessionStore.ListedSession<Session>>
+
+  /** As {@link all}, but only the ids. */
+  ids(
+    filter?: SessionStore.SessionFilter,
+    options?: SessionStore.FilterOptions,
+  ): SessionStore.Listing<string>
+
+  /** How many live sessions match; without a filter, how many there are. Rejects as {@link all} does. */
+  length(filter?: SessionStore.SessionFilter, options?: SessionStore.FilterOptions): Promise<number>
+
+  /**
+   * Ends all sessions that match, on every server at once: requests that are under way do not bring
+   * them back. Resolves to how many live ones there were, when they are gone.
+   *
+   * What was called before comes before it, and what is called on a session after it comes after it,
+   * also if that is not awaited; the latter where the search for the first two thousand takes no longer
+   * than 250 ms, as it does with an index (option `indexes`). A session that is made or written whole
+   * meanwhile stays.
+   *
+   * Each search takes at most `timeoutMS`, and so does each session. Where some cannot be ended, the
+   * others are, and then it rejects: as {@link all} does, and with `ERR_SESSION_ID` if `except` is
+   * neither a string nor a list of strings. It may be called again.
+   *
+   * @param filter not empty
+   */
+  destroyMany(
+    filter: SessionStore.SessionFilter,
+    options?: SessionStore.FilterOptions & {
+      /** An id or ids of sessions that stay, such as the one that the request is in. */
+      except?: string | readonly string[]
+    },
+  ): Promise<number>
+
+  /** Ends all sessions, page by page as {@link destroyMany}; keeps the collection and its indexes. */
+  clear(): Promise<void>
+
+  /**
    * Lets all that was called before end, then disconnects. Later operations reject with
    * `ERR_CLOSED`; `close` itself may be called again.
    */
@@ -181,7 +245,8 @@ declare namespace SessionStore {
   }
 
   /**
-   * - `ERR_OPTIONS`: an option, the connection string or a setting of the connection cannot be used
+   * - `ERR_OPTIONS`: an option, the connection string, a setting of the connection or a filter cannot be
+   *   used
    * - `ERR_SESSION_ID`: the id is not a string; or, to `set`, empty, longer than 1024 bytes or not
    *   well-formed Unicode
    * - `ERR_SESSION_VALUE`: the session holds what cannot be stored, or what is stored is malformed
@@ -214,9 +279,9 @@ declare namespace SessionStore {
     create: [id: string]
     /** `set` changed a session, or wrote it whole. */
     update: [id: string]
-    /** `set` found nothing changed but koa-session's own expiry, and renewed it. */
+    /** `set` found nothing changed but koa-session's own expiry, and renewed it; or `touch` did. */
     touch: [id: string]
-    /** `destroy` ended. */
+    /** `destroy` ended; or `destroyMany` or `clear` has ended this session, for who listened then. */
     destroy: [id: string]
     /** `set` came after the session was destroyed, and wrote nothing. */
     dropped: [id: string]
@@ -245,6 +310,42 @@ declare namespace SessionStore {
   export type SessionStoreListener<Event extends SessionStoreEvent> = (
     ...told: SessionStoreEvents[Event]
   ) => void
+
+  /**
+   * Which sessions are meant: paths in the session and their values, all of which have to be equal,
+   * `{ 'userInfo.id': 42 }`. As MongoDB compares them: `42` also finds a list that holds 42, and an
+   * object has to have the same keys in the same order. `null` finds only `null`.
+   *
+   * Values are taken literally: one that has a key which begins with `$`, at whatever depth, is refused
+   * (`ERR_OPTIONS`), so that what came with a request is never an operator. So is `undefined`.
+   */
+  export type SessionFilter = Readonly<Record<string, unknown>>
+
+  export interface FilterOptions {
+    /**
+     * The values may be MongoDB's operators, `{ age: { $gte: 18 } }`, and `$and`, `$or` and `$nor` may
+     * join several filters. For values that the application wrote itself. Default: false.
+     */
+    operators?: boolean
+  }
+
+  /** What is found, page by page as it is asked for. */
+  export interface Listing<Item> extends AsyncIterable<Item> {
+    /** All at once, in memory. */
+    toArray(): Promise<Item[]>
+  }
+
+  /** A session as `all()` finds it. */
+  export interface ListedSession<Session> {
+    id: string
+    /** `undefined` if it cannot be read; then `error` says why. */
+    data: Session | undefined
+    error?: SessionStoreError
+    /** When it was written last; `undefined` where another store wrote it without. */
+    updatedAt: Date | undefined
+    /** When it ends; `undefined` where another store wrote it without. */
+    expiresAt: Date | undefined
+  }
 
   /** What a session can be: anything but objects whose content is not in their keys. */
   export type SessionData<Data> = Data extends NoSession ? never : unknown

@@ -10,6 +10,7 @@
 //   Read.succeed        parses the session, resolves the promise      lib/call/operation.js
 
 const { EventEmitter } = require('node:events')
+const { Listing } = require('./lib/call/listing')
 const { SessionStoreError } = require('./lib/errors')
 // Not with the first store: a test suite may have faked the timers by then.
 require('./lib/call/operations')
@@ -35,7 +36,14 @@ class SessionStore extends EventEmitter {
     const checked = readOptions(options)
     this.#expires = checked.expires
     const store = new WeakRef(this)
-    this.#link = new Link(checked, (warning) => warn(store.deref(), warning))
+    this.#link = new Link(checked, {
+      warn: (warning) => warn(store.deref(), warning),
+      destroyed: (ids) => {
+        for (const id of ids) {
+          announce(store.deref(), 'destroy', id)
+        }
+      },
+    })
     if (checked.source.model !== undefined) {
       this.session = checked.source.model
     }
@@ -71,8 +79,8 @@ class SessionStore extends EventEmitter {
         const message = `a session id has to be 1 to ${MAX_ID_BYTES} bytes of well-formed Unicode`
         throw new SessionStoreError('ERR_SESSION_ID', message)
       }
-      const announce = (/** @type {string} */ event) => this.#announce(event, id)
-      return this.#link.set(id, data, this.#lifetime(maxAge), ctxOf(request), announce)
+      const told = (/** @type {string} */ event) => announce(this, event, id)
+      return this.#link.set(id, data, this.#lifetime(maxAge), ctxOf(request), told)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -87,11 +95,66 @@ class SessionStore extends EventEmitter {
       if (!this.#check(id)) {
         return Promise.resolve()
       }
-      const announce = (/** @type {string} */ event) => this.#announce(event, id)
-      return this.#link.destroy(id, ctxOf(request), announce)
+      const told = (/** @type {string} */ event) => announce(this, event, id)
+      return this.#link.destroy(id, ctxOf(request), told)
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /**
+   * @param {string} id
+   * @param {number | 'session' | null} [maxAge]
+   */
+  touch(id, maxAge) {
+    return this.#call(() => {
+      if (!this.#check(id)) {
+        return false
+      }
+      const own = maxAge === undefined || maxAge === null
+      const lives = {
+        otherwise: DEFAULT_LIFETIME,
+        lifetime: own && this.#expires === undefined ? undefined : this.#lifetime(maxAge),
+        maxAge: typeof maxAge === 'number' ? maxAge : undefined,
+      }
+      return this.#link.touch(id, lives, (event) => announce(this, event, id))
+    })
+  }
+
+  /**
+   * @param {object} [filter]
+   * @param {{ operators?: boolean }} [options]
+   */
+  all(filter, options) {
+    return this.#list(() => this.#link.all(filter, options))
+  }
+
+  /**
+   * @param {object} [filter]
+   * @param {{ operators?: boolean }} [options]
+   */
+  ids(filter, options) {
+    return this.#list(() => this.#link.ids(filter, options))
+  }
+
+  /**
+   * @param {object} [filter]
+   * @param {{ operators?: boolean }} [options]
+   */
+  length(filter, options) {
+    return this.#call(() => this.#link.length(filter, options))
+  }
+
+  /**
+   * @param {object} filter
+   * @param {{ except?: string | string[], operators?: boolean }} [options]
+   */
+  destroyMany(filter, options) {
+    return this.#call(() => this.#link.destroyMany(filter, options, this.#isHeard('destroy')))
+  }
+
+  clear() {
+    return this.#call(() => this.#link.clear(this.#isHeard('destroy')))
   }
 
   close() {
@@ -104,14 +167,41 @@ class SessionStore extends EventEmitter {
     return this.close()
   }
 
+  #checkOpen() {
+    if (this.#closed) {
+      throw new SessionStoreError('ERR_CLOSED', 'the session store is closed')
+    }
+  }
+
+  /**
+   * @template Result
+   * @param {() => Result | Promise<Result>} call
+   */
+  async #call(call) {
+    this.#checkOpen()
+    return call()
+  }
+
+  /**
+   * What is wrong with the arguments is told by the first page.
+   * @template Item
+   * @param {() => import('./lib/call/listing').Pages<Item>} open
+   */
+  #list(open) {
+    try {
+      const page = open()
+      return new Listing((after) => this.#call(() => page(after)))
+    } catch (error) {
+      return new Listing(() => Promise.reject(error))
+    }
+  }
+
   /**
    * Whether a session can have this id. In a cookie that is not signed anybody can send another.
    * @param {unknown} id
    */
   #check(id) {
-    if (this.#closed) {
-      throw new SessionStoreError('ERR_CLOSED', 'the session store is closed')
-    }
+    this.#checkOpen()
     if (typeof id !== 'string') {
       throw new SessionStoreError('ERR_SESSION_ID', 'a session id has to be a string')
     }
@@ -139,15 +229,21 @@ class SessionStore extends EventEmitter {
     return maxAge
   }
 
-  /**
-   * A listener that throws must not disturb the operations that settle together with this one.
-   * @param {string} event
-   * @param {string} id
-   */
-  #announce(event, id) {
-    if (event !== 'unchanged' && this.listenerCount(event) > 0) {
-      process.nextTick(() => this.emit(event, id))
-    }
+  /** @param {string} event */
+  #isHeard(event) {
+    return this.listenerCount(event) > 0
+  }
+}
+
+/**
+ * A listener that throws must not disturb the operations that settle together with this one.
+ * @param {SessionStore | undefined} store
+ * @param {string} event
+ * @param {string} id
+ */
+function announce(store, event, id) {
+  if (store && event !== 'unchanged' && store.listenerCount(event) > 0) {
+    process.nextTick(() => store.emit(event, id))
   }
 }
 

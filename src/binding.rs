@@ -6,18 +6,21 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mongodb::bson::{Document, RawDocument};
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
 use crate::dispatch::{Completions, Dispatcher};
 use crate::error::Failure;
-use crate::operation::{Action, Content, Operation, Outcome, Read};
+use crate::operation::{
+    Action, Content, Filter, Id, Listed, Operation, Outcome, Page, Read, Renewal, Sweep, Wide,
+};
 use crate::options::Options;
 use crate::recent::RecentReads;
 
-/// The token of outcomes that belong to no operation: warnings.
-const WARNING: u32 = 0;
+/// The token of outcomes that belong to no operation: warnings, and sessions that a sweep destroyed.
+const NO_OPERATION: u32 = 0;
 
 /// Where an outcome is that of the operation before, as `lib/call/link.js` knows it.
 const SAME: u32 = 7;
@@ -43,7 +46,42 @@ impl From<Failure> for FailureObject {
 
 /// An outcome in JavaScript: a number for no session and for what a write did, a session as JSON
 /// text or as BSON bytes, or a failure.
-type Settled = Either4<u32, String, Buffer, FailureObject>;
+type Settled = Either5<u32, String, Buffer, FoundObject, FailureObject>;
+
+/// What concerns many sessions: how many there are, or a page of them. Of a page the fields stand side
+/// by side; a session that cannot be read has a failure in the place of its content.
+#[napi(object, object_from_js = false)]
+#[derive(Default)]
+pub struct FoundObject {
+    pub count: Option<f64>,
+    pub ids: Option<Vec<String>>,
+    pub contents: Option<Vec<Either3<String, Buffer, FailureObject>>>,
+    /// Milliseconds since 1970; 0: not known.
+    pub updated_at: Option<Vec<f64>>,
+    pub expires_at: Option<Vec<f64>>,
+    pub is_last: Option<bool>,
+}
+
+impl From<&Page> for FoundObject {
+    fn from(page: &Page) -> Self {
+        let sessions = || page.sessions.iter();
+        let contents = sessions().filter_map(|session| session.content.clone());
+        let content = |content| match content {
+            Ok(Content::Json(text)) => Either3::A(text),
+            Ok(Content::Bson(bytes)) => Either3::B(bytes.into()),
+            Err(failure) => Either3::C(FailureObject::from(failure)),
+        };
+        let millis = |time: Option<i64>| time.unwrap_or_default() as f64;
+        FoundObject {
+            ids: Some(sessions().map(|session| session.id.to_string()).collect()),
+            contents: Some(contents.map(content).collect()),
+            updated_at: Some(sessions().map(|one| millis(one.updated_at)).collect()),
+            expires_at: Some(sessions().map(|one| millis(one.expires_at)).collect()),
+            is_last: Some(page.is_last),
+            count: None,
+        }
+    }
+}
 
 /// Tokens, as many outcomes, the number in [`RecentReads`] of the first of these (the others follow),
 /// and when the sessions among them end (0: not known). The last is empty where nobody asks: without
@@ -64,11 +102,18 @@ impl From<Outcome> for Settled {
                     |found| found.read.content,
                 );
                 return match read {
-                    Content::Json(text) => Either4::B(text),
-                    Content::Bson(bytes) => Either4::C(bytes.into()),
+                    Content::Json(text) => Either5::B(text),
+                    Content::Bson(bytes) => Either5::C(bytes.into()),
                 };
             }
-            Outcome::Failed(failure) => return Either4::D(failure.into()),
+            Outcome::Failed(failure) => return Either5::E(failure.into()),
+            Outcome::Page(page) => return Either5::D(FoundObject::from(&*page)),
+            Outcome::Counted(count) => {
+                return Either5::D(FoundObject {
+                    count: Some(count as f64),
+                    ..FoundObject::default()
+                });
+            }
             Outcome::Missing | Outcome::Closed => 0,
             Outcome::Created => 1,
             Outcome::Updated => 2,
@@ -77,7 +122,7 @@ impl From<Outcome> for Settled {
             Outcome::Dropped => 5,
             Outcome::Destroyed => 6,
         };
-        Either4::A(number)
+        Either5::A(number)
     }
 }
 
@@ -123,7 +168,21 @@ impl Completions for ToJavaScript {
     }
 
     fn warning(&self, failure: Failure) {
-        self.settled(vec![(WARNING, Outcome::Failed(failure))]);
+        self.settled(vec![(NO_OPERATION, Outcome::Failed(failure))]);
+    }
+
+    fn destroyed(&self, ids: Vec<Id>) {
+        let sessions = ids.into_iter().map(|id| Listed {
+            id,
+            content: None,
+            updated_at: None,
+            expires_at: None,
+        });
+        let page = Page {
+            sessions: sessions.collect(),
+            is_last: true,
+        };
+        self.settled(vec![(NO_OPERATION, Outcome::Page(Arc::new(page)))]);
     }
 }
 
@@ -148,7 +207,7 @@ fn once_each(outcomes: Vec<Outcome>) -> Vec<Settled> {
             (!is_same).then_some(outcome)
         })
         .collect();
-    let settled = |outcome: Option<Outcome>| outcome.map_or(Either4::A(SAME), Settled::from);
+    let settled = |outcome: Option<Outcome>| outcome.map_or(Either5::A(SAME), Settled::from);
     outcomes.into_iter().map(settled).collect()
 }
 
@@ -194,6 +253,16 @@ fn content(encoded: Encoded<'_>) -> Content {
     }
 }
 
+/// Paths in `data` and their values, as BSON.
+fn filter(paths: &[u8], has_operators: bool) -> Result<Filter> {
+    let malformed = |_| Error::from_reason("the filter is malformed");
+    let paths = RawDocument::from_bytes(paths).and_then(Document::try_from);
+    Ok(Filter {
+        paths: paths.map_err(malformed)?,
+        has_operators,
+    })
+}
+
 #[napi]
 pub struct Sessions {
     dispatcher: Dispatcher,
@@ -206,7 +275,7 @@ impl Sessions {
     /// connecting goes on in the background.
     #[napi(
         constructor,
-        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FailureObject>, firstReadNumber: number, expiry: Array<number>) => void"
+        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FoundObject | FailureObject>, firstReadNumber: number, expiry: Array<number>) => void"
     )]
     pub fn new(options: SessionsOptions, settle: Function<'_, Bunch, ()>) -> Result<Self> {
         let thrown = |failure: Failure| Error::from_reason(failure.message);
@@ -285,7 +354,75 @@ impl Sessions {
 
     #[napi]
     pub fn destroy(&self, token: u32, id: String) {
-        self.submit(token, &id, Action::Destroy);
+        self.submit(token, &id, Action::Destroy { matching: None });
+    }
+
+    /// Lives are in milliseconds: `lifetime` where the store's `expires` decides, `max_age` where the
+    /// caller does, `otherwise` where neither does, nor the session itself.
+    #[napi]
+    pub fn touch(
+        &self,
+        token: u32,
+        id: String,
+        otherwise: f64,
+        lifetime: Option<f64>,
+        max_age: Option<f64>,
+    ) {
+        let renewal = Renewal {
+            lifetime: lifetime.map(|millis| millis as i64),
+            max_age: max_age.map(|millis| millis as i64),
+            otherwise: otherwise as i64,
+        };
+        self.submit(token, &id, Action::Touch(renewal));
+    }
+
+    #[napi(ts_args_type = "token: number, paths: Uint8Array, hasOperators: boolean")]
+    pub fn length(&self, token: u32, paths: BufferSlice<'_>, has_operators: bool) -> Result<()> {
+        let filter = filter(&paths, has_operators)?;
+        self.submit(token, "", Action::Wide(Wide::Length(filter)));
+        Ok(())
+    }
+
+    /// Live sessions, from behind an id on.
+    #[napi(
+        ts_args_type = "token: number, paths: Uint8Array, hasOperators: boolean, withData: boolean, after?: string"
+    )]
+    pub fn list(
+        &self,
+        token: u32,
+        paths: BufferSlice<'_>,
+        has_operators: bool,
+        with_data: bool,
+        after: Option<String>,
+    ) -> Result<()> {
+        let list = Wide::List {
+            filter: filter(&paths, has_operators)?,
+            after: after.map(Id::from),
+            with_data,
+        };
+        self.submit(token, "", Action::Wide(list));
+        Ok(())
+    }
+
+    /// Destroys all that match but those in `except`; where `is_told`, says which.
+    #[napi(
+        ts_args_type = "token: number, paths: Uint8Array, hasOperators: boolean, except: Array<string>, isTold: boolean"
+    )]
+    pub fn sweep(
+        &self,
+        token: u32,
+        paths: BufferSlice<'_>,
+        has_operators: bool,
+        except: Vec<String>,
+        is_told: bool,
+    ) -> Result<()> {
+        let sweep = Sweep {
+            filter: Arc::new(filter(&paths, has_operators)?),
+            except: except.into_iter().map(Id::from).collect(),
+            is_told,
+        };
+        self.submit(token, "", Action::Sweep(sweep));
+        Ok(())
     }
 
     #[napi]

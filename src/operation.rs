@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use mongodb::bson::Document;
+use tokio::sync::mpsc::UnboundedSender;
+
 use crate::error::Failure;
 
 /// A session id, shared between the queue, the batch and the command.
@@ -51,13 +54,77 @@ pub enum Action {
         /// Milliseconds from the write to the session's end.
         lifetime: i64,
     },
-    Destroy,
+    /// Renews a session's end.
+    Touch(Renewal),
+    Destroy {
+        /// Only if the session is like this.
+        matching: Option<Arc<Filter>>,
+    },
+    /// Looks through the collection. Belongs to no session.
+    Wide(Wide),
+    /// Destroys all sessions that match, page by page. Belongs to no session.
+    Sweep(Sweep),
+}
+
+/// How long a session lives from a touch on, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    /// Where the store's `expires` decides.
+    pub lifetime: Option<i64>,
+    /// As the caller says it; else the session keeps its own.
+    pub max_age: Option<i64>,
+    /// Where nothing else says.
+    pub otherwise: i64,
+}
+
+/// What sessions have to be like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter {
+    /// Paths in `data`, and the values there. Empty: any session.
+    pub paths: Document,
+    /// Whether the values may be MongoDB's operators; else they are taken literally.
+    pub has_operators: bool,
+}
+
+/// What an operation looks for that concerns many sessions.
+#[derive(Debug)]
+pub enum Wide {
+    /// How many live sessions there are.
+    Length(Filter),
+    /// Live sessions in the order of their stored ids, from behind one on.
+    List {
+        filter: Filter,
+        after: Option<Id>,
+        with_data: bool,
+    },
+    /// The ids of all that match, live or not, as the primary has them now.
+    Find {
+        filter: Arc<Filter>,
+        after: Option<Id>,
+    },
+}
+
+#[derive(Debug)]
+pub struct Sweep {
+    pub filter: Arc<Filter>,
+    /// These stay.
+    pub except: Vec<Id>,
+    /// Whether somebody wants to know which sessions end.
+    pub is_told: bool,
+}
+
+/// Who is told of an operation's outcome.
+#[derive(Debug)]
+pub enum Caller {
+    /// By JavaScript's name for the promise that waits.
+    JavaScript(u32),
+    /// A sweep, of which the operation is a part.
+    Sweep(UnboundedSender<(Id, Outcome)>),
 }
 
 #[derive(Debug)]
 pub struct Operation {
-    /// JavaScript's name for the promise that waits for this operation.
-    pub token: u32,
+    pub caller: Caller,
     pub id: Id,
     pub action: Action,
     pub submitted: Instant,
@@ -66,9 +133,13 @@ pub struct Operation {
 
 impl Operation {
     pub fn new(token: u32, id: &str, action: Action) -> Self {
+        Self::of(Caller::JavaScript(token), Id::from(id), action)
+    }
+
+    pub fn of(caller: Caller, id: Id, action: Action) -> Self {
         Operation {
-            token,
-            id: Id::from(id),
+            caller,
+            id,
             action,
             submitted: Instant::now(),
             settled: AtomicBool::new(false),
@@ -88,11 +159,24 @@ impl Operation {
         !self.settled.swap(true, Ordering::AcqRel)
     }
 
+    /// Tells the outcome to whoever called; gives it back where that is JavaScript, which is told of
+    /// many at a time.
+    pub fn tell(&self, outcome: Outcome) -> Option<(u32, Outcome)> {
+        match &self.caller {
+            Caller::JavaScript(token) => Some((*token, outcome)),
+            Caller::Sweep(sweep) => {
+                // Fails only where the store has ended, and the sweep with it.
+                let _ = sweep.send((self.id.clone(), outcome));
+                None
+            }
+        }
+    }
+
     /// Roughly what the operation adds to a command, in bytes.
     pub fn weight(&self) -> usize {
         let content = match &self.action {
             Action::Set { data, .. } => data.size(),
-            Action::Get | Action::Destroy => 0,
+            _ => 0,
         };
         content + self.id.len()
     }
@@ -124,7 +208,30 @@ pub enum Outcome {
     /// `set` came after the session was destroyed, and wrote nothing.
     Dropped,
     Destroyed,
+    /// What a wide operation found.
+    Page(Arc<Page>),
+    /// How many a wide operation found, or a sweep destroyed.
+    Counted(u64),
     /// The store is closed, and all that was accepted has ended.
     Closed,
     Failed(Failure),
+}
+
+/// Sessions in the order of their stored ids.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    pub sessions: Vec<Listed>,
+    /// There are no more behind these.
+    pub is_last: bool,
+}
+
+/// One session of many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub id: Id,
+    /// Where it was asked for.
+    pub content: Option<Result<Content, Failure>>,
+    /// Milliseconds since 1970, where they are stored.
+    pub updated_at: Option<i64>,
+    pub expires_at: Option<i64>,
 }

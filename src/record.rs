@@ -56,6 +56,12 @@ pub fn expires_at(record: &RawDocument) -> Option<i64> {
     Some(expires_at.timestamp_millis())
 }
 
+/// When it was written last, in milliseconds since 1970.
+pub fn updated_at(record: &RawDocument) -> Option<i64> {
+    let updated_at = record.get_datetime("updatedAt").ok()?;
+    Some(updated_at.timestamp_millis())
+}
+
 #[cfg(test)]
 mod tests {
     use mongodb::bson::rawdoc;

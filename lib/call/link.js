@@ -1,9 +1,11 @@
 'use strict'
 
-const { Close, Destroy, Read, Write } = require('./operation')
+const { Close, Destroy, Read, Touch, Write } = require('./operation')
+const { readExcept, readFilter, readNarrowFilter } = require('./filter')
 const { Operations } = require('./operations')
 const { Reads } = require('./reads')
 const { openSessions } = require('./sessions')
+const wide = require('./wide')
 const { decoder, encode } = require('../values/values')
 
 /** @typedef {import('./operation').Operation} Operation */
@@ -28,8 +30,8 @@ const collected = new FinalizationRegistry((/** @type {() => void} */ stop) => s
 class Link {
   /** @type {Options} */
   #options
-  /** @type {(failure: SessionStoreError) => void} */
-  #warn
+  /** @type {import('./sessions').Background} */
+  #background
   #reads = new Reads()
   #decode
   #operations = new Operations()
@@ -51,11 +53,11 @@ class Link {
 
   /**
    * @param {Options} options
-   * @param {(warning: SessionStoreError) => void} warn
+   * @param {import('./sessions').Background} background
    */
-  constructor(options, warn) {
+  constructor(options, background) {
     this.#options = options
-    this.#warn = warn
+    this.#background = background
     this.#decode = decoder(options.bson)
     const { source } = options
     const address = source.address()
@@ -100,6 +102,60 @@ class Link {
    */
   destroy(id, ctx, announce) {
     return this.#send(new Destroy(id, this.#reads.of(ctx, id), announce))
+  }
+
+  /**
+   * @param {string} id
+   * @param {import('./operation').Lives} lives
+   * @param {Announce} announce
+   */
+  touch(id, lives, announce) {
+    return this.#send(new Touch(id, lives, announce))
+  }
+
+  /**
+   * @param {unknown} filter
+   * @param {object} [options]
+   * @throws {SessionStoreError} where they cannot be used; so do the next four
+   */
+  length(filter, options) {
+    return this.#send(wide.length(readFilter(filter, options)))
+  }
+
+  /**
+   * @param {unknown} filter
+   * @param {object} [options]
+   * @returns {import('./listing').Pages<string>}
+   */
+  ids(filter, options) {
+    const checked = readFilter(filter, options)
+    return (after) => this.#send(wide.ids(checked, after))
+  }
+
+  /**
+   * @param {unknown} filter
+   * @param {object} [options]
+   * @returns {import('./listing').Pages<object>}
+   */
+  all(filter, options) {
+    const checked = readFilter(filter, options)
+    return (after) => this.#send(wide.all(checked, after, this.#decode))
+  }
+
+  /**
+   * @param {unknown} filter
+   * @param {object | undefined} options
+   * @param {boolean} isTold whether Rust is to say which sessions it destroys
+   */
+  destroyMany(filter, options, isTold) {
+    const { except, ...rest } = /** @type {any} */ (options ?? {})
+    const checked = readNarrowFilter(filter, rest)
+    return this.#send(wide.destroyMany(checked, readExcept(except), isTold))
+  }
+
+  /** @param {boolean} isTold */
+  async clear(isTold) {
+    await this.#send(wide.destroyMany(readFilter({}), [], isTold))
   }
 
   /** Resolves when all that was accepted has ended and the connections are closed. */
@@ -181,7 +237,7 @@ class Link {
       this.#problem = error
       // Nobody else is told of it, until the next call; nor twice.
       if (this.#waiting.size === 0 && error.message !== before?.message) {
-        this.#warn(error)
+        this.#background.warn(error)
       }
     }
     this.#release()
@@ -191,7 +247,7 @@ class Link {
   #goTo(address) {
     const former = this.#opened
     if (former === undefined || !isSame(address, former.address)) {
-      const sessions = openSessions(address, this.#options, this.#operations, this.#warn)
+      const sessions = openSessions(address, this.#options, this.#operations, this.#background)
       this.#opened = { address, sessions }
       if (former) {
         this.#leave(former.sessions)

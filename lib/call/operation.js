@@ -7,10 +7,16 @@ const { SessionStoreError } = require('../errors')
 
 /**
  * What Rust reports of an operation: the place of its meaning in MEANINGS, a session as JSON text or
- * BSON bytes, or a failure.
- * @typedef {number | string | Buffer | Failure} Outcome
+ * BSON bytes, what concerns many sessions, or a failure.
+ * @typedef {number | string | Buffer | import('../../native').FoundObject | Failure} Outcome
  * @typedef {{ code: string, message: string, mongoCode?: number, cause?: unknown }} Failure
  *   `cause` is text where it comes from Rust
+ */
+
+/**
+ * How long a session lives from a touch on, in milliseconds: as the store's `expires` says, as the
+ * caller says, and where neither does, nor the session itself.
+ * @typedef {{ lifetime?: number, maxAge?: number, otherwise: number }} Lives
  */
 
 /** As `src/binding.rs` numbers them: no session, and what a write did. */
@@ -182,6 +188,35 @@ class Write extends Operation {
   }
 }
 
+class Touch extends Operation {
+  /**
+   * @param {string} id
+   * @param {Lives} lives
+   * @param {(event: string) => void} announce
+   */
+  constructor(id, lives, announce) {
+    super()
+    this.id = id
+    this.lives = lives
+    this.announce = announce
+  }
+
+  /** @param {Sessions} sessions @param {number} token */
+  send(sessions, token) {
+    const { otherwise, lifetime, maxAge } = this.lives
+    sessions.touch(token, this.id, otherwise, lifetime, maxAge)
+  }
+
+  /** @param {number} meaning */
+  succeed(meaning) {
+    const event = MEANINGS[meaning]
+    if (event === 'touch') {
+      this.announce(event)
+    }
+    this.resolve(event !== 'none')
+  }
+}
+
 class Destroy extends Operation {
   /**
    * @param {string} id
@@ -229,7 +264,7 @@ class Close extends Operation {
  * @returns {outcome is Failure}
  */
 function isFailure(outcome) {
-  return typeof outcome === 'object' && !ArrayBuffer.isView(outcome)
+  return typeof outcome === 'object' && 'code' in outcome
 }
 
 /**
@@ -259,6 +294,7 @@ function toError({ code, message, mongoCode, cause }) {
 exports.Operation = Operation
 exports.Read = Read
 exports.Write = Write
+exports.Touch = Touch
 exports.Destroy = Destroy
 exports.Close = Close
 exports.toError = toError

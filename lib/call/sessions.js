@@ -11,6 +11,16 @@ const { Sessions } = loadBinary()
 /** @typedef {import('../options/options').Options} Options */
 /** @typedef {import('../options/options').Address} Address */
 
+/**
+ * Who is told what belongs to no operation.
+ * @typedef {object} Background
+ * @property {(warning: SessionStoreError) => void} warn
+ * @property {(ids: string[]) => void} destroyed of sessions that `destroyMany` or `clear` ended
+ */
+
+/** The token of that, in `src/binding.rs`. */
+const NO_OPERATION = 0
+
 /** As `src/binding.rs` says that an outcome is that of the operation before: a session found by many. */
 const SAME = 7
 
@@ -19,16 +29,16 @@ const SAME = 7
  * @param {Address} address
  * @param {Options} options
  * @param {Operations} operations where those that were sent are found again
- * @param {(warning: SessionStoreError) => void} warn
+ * @param {Background} background
  * @throws {SessionStoreError} where the driver cannot do what the address says
  */
-function openSessions({ uri, db, serverApi }, options, operations, warn) {
+function openSessions({ uri, db, serverApi }, options, operations, background) {
   const { collection, timeoutMS: timeoutMs, touchAfter } = options
   const touchAfterMs = touchAfter * 1000
   try {
     return new Sessions(
       { uri, db, collection, timeoutMs, touchAfterMs, serverApi },
-      settler(operations, warn),
+      settler(operations, background),
     )
   } catch (error) {
     throw connectionError(error)
@@ -48,9 +58,9 @@ function connectionError({ code, message }) {
 /**
  * What Rust calls. It holds no store, so that a store nobody uses any more can be collected.
  * @param {Operations} operations
- * @param {(warning: SessionStoreError) => void} warn
+ * @param {Background} background
  */
-function settler(operations, warn) {
+function settler(operations, { warn, destroyed }) {
   /**
    * @param {number[]} tokens
    * @param {import('./operation').Outcome[]} outcomes
@@ -63,8 +73,9 @@ function settler(operations, warn) {
       if (outcomes[index] !== SAME) {
         outcome = outcomes[index]
       }
-      if (tokens[index] === 0) {
-        warn(toError(/** @type {import('./operation').Failure} */ (outcome)))
+      if (tokens[index] === NO_OPERATION) {
+        const told = /** @type {any} */ (outcome)
+        told.code === undefined ? destroyed(told.ids) : warn(toError(told))
       } else {
         operations.settle(tokens[index], outcome, firstReadNumber + index, expiry[index])
       }

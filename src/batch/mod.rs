@@ -3,17 +3,19 @@
 //! No operation waits for another that travels with it: one that takes longer, or that may be to
 //! blame for a failure of all, leaves the batch and goes alone.
 
+mod destroy;
+pub mod look;
 mod set;
+mod touch;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::RawDocument;
-use tokio::time::Instant;
 
 use crate::codec::{self, CodecError};
-use crate::collection::{self, Collection, Command, Trip, Unread, Written, blames_a_session};
+use crate::collection::{Collection, Trip, Unread, blames_a_session};
 use crate::error::{Code, Failure};
 use crate::operation::{Action, Content, Found, Id, Operation, Outcome, Read};
 use crate::recent::RecentReads;
@@ -43,8 +45,9 @@ impl Batch<'_> {
         match self.operations.first().map(|operation| &operation.action) {
             Some(Action::Get) => self.get().await,
             Some(Action::Set { .. }) => self.set().await,
-            Some(Action::Destroy) => self.destroy().await,
-            None => Vec::new(),
+            Some(Action::Touch(_)) => self.touch().await,
+            Some(Action::Destroy { .. }) => self.destroy().await,
+            Some(Action::Wide(_) | Action::Sweep(_)) | None => Vec::new(),
         }
     }
 
@@ -80,86 +83,6 @@ impl Batch<'_> {
     fn by_id(&self) -> impl Iterator<Item = &[Arc<Operation>]> {
         self.operations.chunk_by(|one, next| one.id == next.id)
     }
-
-    /// MongoDB says how many sessions it deleted, not which. Some servers that are compatible with it
-    /// delete none, and say so, where the session is being written at the same time (seen on
-    /// DocumentDB for PostgreSQL). So where some were not deleted, this looks who is still there, and
-    /// deletes again.
-    async fn destroy(&self) -> Vec<Ended> {
-        let mut ended = Vec::with_capacity(self.operations.len());
-        let mut left: Vec<Arc<Operation>> = self.operations.to_vec();
-        loop {
-            let unsure = self.delete(&left, &mut ended).await;
-            if unsure.is_empty() {
-                return ended;
-            }
-            if !ended.is_empty() {
-                self.leave.ended(std::mem::take(&mut ended));
-            }
-            let ids: Vec<Id> = unsure.iter().map(|destroy| destroy.id.clone()).collect();
-            let there = match self.collection.find_latest(&ids, self.trip.deadline).await {
-                Ok(there) => there,
-                Err(failure) => {
-                    let failed = |destroy| (destroy, Outcome::Failed(failure.clone()));
-                    ended.extend(unsure.into_iter().map(failed));
-                    return ended;
-                }
-            };
-            let there: HashSet<Id> = there.iter().filter_map(|record| id_of(record)).collect();
-            let (again, gone): (Vec<_>, Vec<_>) =
-                (unsure.into_iter()).partition(|destroy| there.contains(&destroy.id));
-            ended.extend(
-                gone.into_iter()
-                    .map(|destroy| (destroy, Outcome::Destroyed)),
-            );
-            if again.is_empty() {
-                return ended;
-            }
-            if Instant::now() >= self.trip.deadline {
-                let failed = |destroy| (destroy, Outcome::Failed(self.collection.out_of_time()));
-                ended.extend(again.into_iter().map(failed));
-                return ended;
-            }
-            left = again;
-        }
-    }
-
-    /// Gives those of which is not known whether they were there.
-    async fn delete(
-        &self,
-        destroys: &[Arc<Operation>],
-        ended: &mut Vec<Ended>,
-    ) -> Vec<Arc<Operation>> {
-        let mut unsure = Vec::new();
-        let statements = destroys
-            .iter()
-            .map(|destroy| collection::delete(&destroy.id));
-        let statements = statements.collect();
-        let mut write = (self.collection)
-            .write(Command::Delete, statements, self.trip)
-            .await;
-        while let Some(answer) = write.next().await {
-            let is_last = answer.is_last;
-            for (place, written) in answer.into_written() {
-                let destroy = &destroys[place];
-                match written {
-                    Written::Later => {}
-                    Written::Alone => self.leave.alone(std::slice::from_ref(destroy)),
-                    Written::Unsure => unsure.push(destroy.clone()),
-                    Written::Failed(failure) => {
-                        ended.push((destroy.clone(), Outcome::Failed(failure)));
-                    }
-                    Written::Created | Written::Matched => {
-                        ended.push((destroy.clone(), Outcome::Destroyed));
-                    }
-                }
-            }
-            if !is_last {
-                self.leave.ended(std::mem::take(ended));
-            }
-        }
-        unsure
-    }
 }
 
 fn end(ended: &mut Vec<Ended>, gets: &[Arc<Operation>], outcome: Outcome) {
@@ -175,13 +98,9 @@ fn outcome_of_record(record: &RawDocument) -> Outcome {
     let Some(data) = record::session(record, record::now()) else {
         return Outcome::Missing;
     };
-    let content = match codec::to_json(data) {
-        Ok(Some(text)) => Content::Json(text),
-        Ok(None) => Content::Bson(data.as_bytes().to_vec()),
-        Err(_) => {
-            let message = "the stored session is malformed";
-            return Outcome::Failed(Failure::new(Code::SessionValue, message));
-        }
+    let content = match content(data) {
+        Ok(content) => content,
+        Err(failure) => return Outcome::Failed(failure),
     };
     let bytes = Some(data.as_bytes()).filter(|bytes| RecentReads::is_worth_keeping(bytes));
     Outcome::Found(Arc::new(Found {
@@ -191,6 +110,18 @@ fn outcome_of_record(record: &RawDocument) -> Outcome {
         },
         stored: bytes.map(Arc::from),
     }))
+}
+
+/// A stored session as JavaScript gets it.
+fn content(data: &RawDocument) -> Result<Content, Failure> {
+    match codec::to_json(data) {
+        Ok(Some(text)) => Ok(Content::Json(text)),
+        Ok(None) => Ok(Content::Bson(data.as_bytes().to_vec())),
+        Err(_) => {
+            let message = "the stored session is malformed";
+            Err(Failure::new(Code::SessionValue, message))
+        }
+    }
 }
 
 impl From<CodecError> for Failure {

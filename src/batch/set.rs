@@ -167,7 +167,7 @@ impl Batch<'_> {
             if record::size(&operation.id, &stored) > MAX_RECORD_SIZE {
                 return Err(collection::too_large());
             }
-            let swap = collection::write_swap(&operation.id, record, &stored, dates(lifetime));
+            let swap = collection::write_swap(&operation.id, record, &stored, Dates::of(lifetime));
             let mut write = (self.collection)
                 .write(Command::Update, vec![swap], self.trip)
                 .await;
@@ -193,7 +193,7 @@ fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan<'_>, CodecE
     else {
         return Err(CodecError::Malformed);
     };
-    let (id, dates) = (&operation.id, dates(*lifetime));
+    let (id, dates) = (&operation.id, Dates::of(*lifetime));
     let data = to_bson(data)?;
     if record::size(id, &data) > MAX_RECORD_SIZE {
         return Ok(Plan::Refused(collection::too_large()));
@@ -247,7 +247,12 @@ fn difference<'a>(
 /// Whether a touch would move the session's end by less than `touch_after`. A session that is to end
 /// earlier than before is always touched, and so is one in the second half of its life: nobody is
 /// signed out for want of a touch.
-fn may_wait(touch_after: Duration, lifetime: i64, expires_at: Option<i64>, dates: Dates) -> bool {
+pub(super) fn may_wait(
+    touch_after: Duration,
+    lifetime: i64,
+    expires_at: Option<i64>,
+    dates: Dates,
+) -> bool {
     let Some(expires_at) = expires_at else {
         return false;
     };
@@ -256,14 +261,6 @@ fn may_wait(touch_after: Duration, lifetime: i64, expires_at: Option<i64>, dates
     let gain = dates.expires_at.timestamp_millis() - stored;
     let half = Duration::from_millis(lifetime.max(0) as u64 / 2);
     u64::try_from(gain).is_ok_and(|gain| Duration::from_millis(gain) < touch_after.min(half))
-}
-
-fn dates(lifetime: i64) -> Dates {
-    let updated_at = record::now();
-    Dates {
-        updated_at,
-        expires_at: record::expiry(updated_at, lifetime),
-    }
 }
 
 fn to_bson(content: &Content) -> Result<Cow<'_, RawDocument>, CodecError> {

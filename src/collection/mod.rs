@@ -9,7 +9,9 @@ mod client;
 mod failure;
 mod fence;
 mod index;
+mod look;
 mod numbers;
+mod query;
 mod reply;
 mod sent;
 mod statement;
@@ -40,10 +42,13 @@ use crate::options::Options;
 pub use availability::Availability;
 use failure::Sorted;
 pub use failure::{blames_a_session, timeout, too_large};
+pub use look::Look;
 use numbers::Numbers;
 pub use reply::Written;
 use sent::Sent;
-pub use statement::{Dates, Statement, delete, write_difference, write_swap, write_whole};
+pub use statement::{
+    Dates, Statement, delete, delete_matching, write_difference, write_end, write_swap, write_whole,
+};
 use trip::Stopped;
 pub use trip::{Patience, Recall, Trip, Unanswered};
 pub use write::Command;

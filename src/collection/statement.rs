@@ -1,10 +1,14 @@
 //! The statements of the `update` and `delete` commands.
 
 use mongodb::bson::raw::{CStr, CString, cstr};
-use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
+use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+
+use super::query::matching;
 
 use crate::difference::{Difference, is_path};
-use crate::operation::Id;
+use crate::error::Failure;
+use crate::operation::{Filter, Id};
+use crate::record;
 
 /// What every write of a session renews.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +18,15 @@ pub struct Dates {
 }
 
 impl Dates {
+    /// Of a write now, after which the session lives for so many milliseconds.
+    pub fn of(lifetime: i64) -> Self {
+        let updated_at = record::now();
+        Dates {
+            updated_at,
+            expires_at: record::expiry(updated_at, lifetime),
+        }
+    }
+
     fn append_to(self, set: &mut RawDocumentBuf) {
         set.append(cstr!("updatedAt"), self.updated_at);
         set.append(cstr!("expiresAt"), self.expires_at);
@@ -73,6 +86,23 @@ pub fn write_swap(id: &Id, stored: &RawDocument, data: &RawDocument, dates: Date
     update(id, &unchanged, &operator(cstr!("$set"), &set), false)
 }
 
+/// Renews the end of a session that is there, and koa-session's own where it is still so that there is
+/// one.
+pub fn write_end(id: &Id, expire: Option<f64>, dates: Dates) -> Statement {
+    let mut set = RawDocumentBuf::new();
+    let mut same = RawDocumentBuf::new();
+    same.append(cstr!("$exists"), expire.is_some());
+    let mut filter = filter(id);
+    filter.append(EXPIRE, same);
+    if let Some(expire) = expire {
+        set.append(EXPIRE, expire);
+    }
+    dates.append_to(&mut set);
+    update(id, &filter, &operator(cstr!("$set"), &set), false)
+}
+
+const EXPIRE: &CStr = cstr!("data._expire");
+
 /// What one command may carry of a session that is there and one that takes its place, in bytes.
 const FITS: usize = 15 * 1024 * 1024;
 
@@ -109,6 +139,17 @@ pub fn delete(id: &Id) -> Statement {
         id: id.clone(),
         body: delete_body(&filter(id)),
     }
+}
+
+/// Deletes the session if it matches.
+pub fn delete_matching(id: &Id, filter: &Filter) -> Result<Statement, Failure> {
+    let mut query = doc! { "_id": &**id };
+    query.extend(matching(filter));
+    let query = RawDocumentBuf::try_from(&query).map_err(|_| Failure::internal())?;
+    Ok(Statement {
+        id: id.clone(),
+        body: delete_body(&query),
+    })
 }
 
 /// An element of `updates` that finds no record, whatever there is under this id.

@@ -23,10 +23,11 @@ impl Worker {
             queue.is_broken = true;
             (queue.take(), queue.close)
         };
-        let accepted = self.accepted.iter().filter(|operation| operation.settle());
-        let tokens = accepted.map(|operation| operation.token);
-        let tokens = tokens.chain(submitted.iter().map(|operation| operation.token));
-        let failed = tokens.map(|token| (token, Outcome::Failed(Failure::internal())));
+        let accepted = self.accepted.iter().chain(self.wide.sweeps());
+        let accepted = accepted.filter(|operation| operation.settle());
+        let ended = accepted.map(|operation| &**operation).chain(&submitted);
+        let failed =
+            ended.filter_map(|operation| operation.tell(Outcome::Failed(Failure::internal())));
         let mut outcomes: Vec<_> = failed.collect();
         if let Some(Close::WhenDone(token)) = close {
             outcomes.push((token, Outcome::Closed));
@@ -39,10 +40,8 @@ impl Worker {
 
 /// What comes after that.
 pub fn refuse(completions: &Arc<dyn Completions>, operation: &Operation) {
-    completions.settled(vec![(
-        operation.token,
-        Outcome::Failed(Failure::internal()),
-    )]);
+    let told = operation.tell(Outcome::Failed(Failure::internal()));
+    completions.settled(told.into_iter().collect());
 }
 
 #[cfg(test)]
@@ -77,6 +76,8 @@ mod tests {
         }
 
         fn warning(&self, _: Failure) {}
+
+        fn destroyed(&self, _: Vec<crate::operation::Id>) {}
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::Completions;
 use super::doubts::Doubt;
 use super::lanes::Route;
+use super::wide::SweepNumber;
 use crate::batch::{self, Ended, Leave};
 use crate::collection::{Collection, Recall, Trip, Unanswered};
 use crate::error::Code;
@@ -44,6 +45,11 @@ pub enum News {
     Alone(TaskId, Vec<Arc<Operation>>, Option<Doubt>),
     /// What may be executed of these ids was shut out.
     ShutOut(Vec<Id>),
+    /// A sweep needs the page behind this id.
+    Find(SweepNumber, Option<Id>),
+    /// A sweep has found these.
+    Found(SweepNumber, Vec<Id>),
+    Swept(SweepNumber),
 }
 
 /// How a batch ended.
@@ -144,7 +150,7 @@ pub fn report(completions: &dyn Completions, ended: Vec<Ended>) {
     let ended = ended.into_iter();
     let unsettled: Vec<_> = ended
         .filter(|(operation, _)| operation.settle())
-        .map(|(operation, outcome)| (operation.token, outcome))
+        .filter_map(|(operation, outcome)| operation.tell(outcome))
         .collect();
     if !unsettled.is_empty() {
         completions.settled(unsettled);

@@ -25,17 +25,21 @@ use crate::operation::{Action, Id, Operation};
 pub enum Kind {
     Get,
     Set,
+    Touch,
     Destroy,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::Get, Kind::Set, Kind::Destroy];
+    pub const ALL: [Kind; 4] = [Kind::Get, Kind::Set, Kind::Touch, Kind::Destroy];
 
-    pub fn of(operation: &Operation) -> Self {
+    /// `None` for what belongs to no session.
+    pub fn of(operation: &Operation) -> Option<Self> {
         match operation.action {
-            Action::Get => Kind::Get,
-            Action::Set { .. } => Kind::Set,
-            Action::Destroy => Kind::Destroy,
+            Action::Get => Some(Kind::Get),
+            Action::Set { .. } => Some(Kind::Set),
+            Action::Touch(_) => Some(Kind::Touch),
+            Action::Destroy { .. } => Some(Kind::Destroy),
+            Action::Wide(_) | Action::Sweep(_) => None,
         }
     }
 }
@@ -52,9 +56,10 @@ pub enum Route {
 }
 
 impl Route {
-    pub const ALL: [Route; 5] = [
+    pub const ALL: [Route; 6] = [
         Route::Together(Kind::Get),
         Route::Together(Kind::Set),
+        Route::Together(Kind::Touch),
         Route::Together(Kind::Destroy),
         Route::Alone,
         Route::Silent,
@@ -114,7 +119,7 @@ impl Lane {
     }
 
     fn route(&mut self, doubt: Option<Doubt>) -> Option<Route> {
-        let kind = Kind::of(self.next()?);
+        let kind = Kind::of(self.next()?)?;
         Some(match doubt {
             Some(Doubt::Silent) => Route::Silent,
             Some(Doubt::Neighbour) => Route::Alone,
@@ -127,7 +132,7 @@ impl Lane {
     fn take(&mut self, most: usize) -> impl Iterator<Item = Arc<Operation>> {
         self.holder = Holder::Batch;
         self.next_goes_alone = false;
-        let is_get = |operation: &&Arc<Operation>| Kind::of(operation) == Kind::Get;
+        let is_get = |operation: &&Arc<Operation>| Kind::of(operation) == Some(Kind::Get);
         let gets = self.waiting.iter().take(most).take_while(is_get).count();
         self.waiting
             .drain(..gets.max(1))
@@ -150,6 +155,14 @@ impl Lanes {
         if let Some(route) = lane.route(doubt).filter(|_| is_next) {
             self.ready[route.index()].push_back(id);
         }
+    }
+
+    /// Adds what goes before all that waits for this id.
+    pub fn add_first(&mut self, operation: Arc<Operation>) {
+        let id = operation.id.clone();
+        let lane = self.lanes.entry(id.clone()).or_default();
+        lane.waiting.push_front(operation);
+        self.settle_lane(&id);
     }
 
     /// Takes operations of a route that may travel together, on at most so many ids: one of each,
@@ -268,7 +281,7 @@ impl Lanes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::Content;
+    use crate::operation::{Caller, Content, Renewal};
 
     fn operation(token: u32, id: &str, kind: Kind) -> Arc<Operation> {
         let action = match kind {
@@ -279,7 +292,12 @@ mod tests {
                 writing: Vec::new(),
                 lifetime: 0,
             },
-            Kind::Destroy => Action::Destroy,
+            Kind::Touch => Action::Touch(Renewal {
+                lifetime: None,
+                max_age: None,
+                otherwise: 0,
+            }),
+            Kind::Destroy => Action::Destroy { matching: None },
         };
         Arc::new(Operation::new(token, id, action))
     }
@@ -293,7 +311,11 @@ mod tests {
     }
 
     fn tokens(batch: &[Arc<Operation>]) -> Vec<u32> {
-        batch.iter().map(|operation| operation.token).collect()
+        let token = |operation: &Arc<Operation>| match operation.caller {
+            Caller::JavaScript(token) => token,
+            Caller::Sweep(_) => panic!("no sweep here"),
+        };
+        batch.iter().map(token).collect()
     }
 
     #[test]

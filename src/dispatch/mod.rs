@@ -11,6 +11,9 @@ mod doubts;
 mod errand;
 mod flow;
 mod lanes;
+mod sending;
+mod sweep;
+mod wide;
 mod worker;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,7 +22,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
 use crate::error::{Code, Failure};
-use crate::operation::{Operation, Outcome};
+use crate::operation::{Id, Operation, Outcome};
 use crate::options::Options;
 
 use lanes::Kind;
@@ -31,6 +34,8 @@ pub trait Completions: Send + Sync + 'static {
     fn settled(&self, outcomes: Vec<(u32, Outcome)>);
     /// Something in the background went wrong, which no operation can report.
     fn warning(&self, failure: Failure);
+    /// Sessions that a sweep has destroyed.
+    fn destroyed(&self, ids: Vec<Id>);
 }
 
 /// The handle by which operations are submitted. Dropping it disconnects at once; what is under
@@ -50,11 +55,11 @@ struct Inbox {
 struct Queue {
     operations: Vec<Operation>,
     /// How many of them are of each kind.
-    waiting: [usize; 3],
+    waiting: [usize; Kind::ALL.len()],
     /// By kind, how many have to be there for the worker to be woken: as many as make up a batch that
     /// goes at once. Fewer are taken when an answer comes or the worker looks at the time, and waking
     /// the store's threads for them would only cost.
-    wanted: [usize; 3],
+    wanted: [usize; Kind::ALL.len()],
     close: Option<Close>,
     /// The worker has ended by a mistake.
     is_broken: bool,
@@ -66,6 +71,9 @@ impl Queue {
     fn add(&mut self, operation: Operation) -> bool {
         let kind = Kind::of(&operation);
         self.operations.push(operation);
+        let Some(kind) = kind else {
+            return true;
+        };
         self.waiting[kind as usize] += 1;
         let wakes = self.is_wanted(kind);
         if wakes {
@@ -79,7 +87,7 @@ impl Queue {
     }
 
     fn take(&mut self) -> Vec<Operation> {
-        self.waiting = [0; 3];
+        self.waiting = Default::default();
         std::mem::take(&mut self.operations)
     }
 }

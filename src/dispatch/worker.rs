@@ -6,18 +6,17 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 
 use super::absence;
 use super::connection::{AbortOnDrop, Connection};
 use super::doubts::Doubt;
-use super::errand::{Arrival, Errand, News, report, run_batch};
-use super::flow::{
-    self, Flow, MOST_FENCES, MOST_FENCES_ALONE, MOST_HELD_UP, MOST_WITHOUT_SERVER, Traffic,
-};
-use super::lanes::{Kind, Lanes, Route};
+use super::errand::{Arrival, Errand, News, report};
+use super::flow::Flow;
+use super::lanes::Lanes;
+use super::wide::WideOperations;
 use super::{Close, Completions, Inbox};
-use crate::collection::{self, Availability, Trip, Unanswered};
+use crate::collection::{self, Availability, Unanswered};
 use crate::error::Failure;
 use crate::operation::{Id, Operation, Outcome};
 use crate::options::Options;
@@ -26,23 +25,24 @@ use crate::options::Options;
 const TICK: Duration = Duration::from_millis(20);
 
 pub struct Worker {
-    options: Options,
+    pub(super) options: Options,
     pub(super) inbox: Arc<Inbox>,
     pub(super) completions: Arc<dyn Completions>,
-    availability: Availability,
-    connection: Connection,
+    pub(super) availability: Availability,
+    pub(super) connection: Connection,
     telling: Option<AbortOnDrop<()>>,
-    lanes: Lanes,
+    pub(super) lanes: Lanes,
     /// All that has not ended, oldest first: every operation has the same time, so the oldest is
     /// the first to run out of it.
     pub(super) accepted: VecDeque<Arc<Operation>>,
-    batches: JoinSet<Arrival>,
-    on_the_way: HashMap<TaskId, Errand>,
+    pub(super) batches: JoinSet<Arrival>,
+    pub(super) on_the_way: HashMap<TaskId, Errand>,
     /// What shuts out late writes. Beside the batches, whose room it does not take.
-    fences: JoinSet<()>,
+    pub(super) fences: JoinSet<()>,
+    pub(super) wide: WideOperations,
     news: UnboundedReceiver<News>,
-    to_worker: UnboundedSender<News>,
-    flow: Flow,
+    pub(super) to_worker: UnboundedSender<News>,
+    pub(super) flow: Flow,
 }
 
 impl Worker {
@@ -65,6 +65,7 @@ impl Worker {
             batches: JoinSet::new(),
             on_the_way: HashMap::new(),
             fences: JoinSet::new(),
+            wide: WideOperations::default(),
             news,
             to_worker,
             flow: Flow::new(timeout),
@@ -80,7 +81,9 @@ impl Worker {
             if close == Some(Close::Abandoned) || (close.is_some() && self.is_done()) {
                 return self.close(close).await;
             }
+            self.let_go();
             self.send();
+            self.send_wide();
             if self.listen() {
                 continue;
             }
@@ -89,6 +92,8 @@ impl Worker {
                 Some(news) = self.news.recv() => self.hear(news),
                 Some(ended) = self.batches.join_next_with_id() => self.end(ended),
                 Some(_) = self.fences.join_next() => {}
+                Some(_) = self.wide.looks.join_next() => {}
+                Some(_) = self.wide.sweepers.join_next() => {}
                 _ = tick.tick(), if !self.accepted.is_empty() => {
                     let (availability, completions) = (&self.availability, &self.completions);
                     self.connection.has_waited(TICK, availability, completions);
@@ -101,7 +106,7 @@ impl Worker {
 
     /// Whether nobody waits for anything any more, though batches may still be on their way.
     fn is_done(&self) -> bool {
-        self.accepted.iter().all(|operation| operation.is_settled())
+        !self.is_sweeping() && self.accepted.iter().all(|operation| operation.is_settled())
     }
 
     /// Takes what was submitted; tells whether the store is to end.
@@ -111,145 +116,9 @@ impl Worker {
         let close = queue.close;
         drop(queue);
         for operation in operations {
-            let operation = Arc::new(operation);
-            self.accepted.push_back(operation.clone());
-            self.lanes.add(operation);
+            self.admit(Arc::new(operation));
         }
         close
-    }
-
-    /// Sends all that may go, as far as there is room on the way.
-    fn send(&mut self) {
-        match &self.connection {
-            Connection::Ready { .. } => {}
-            Connection::Impossible(failure) => return self.fail_all(failure.clone()),
-            Connection::Connecting(_) | Connection::Indexing { .. } => return,
-        }
-        for route in Route::ALL {
-            while let Some(size) = self.next_size(route) {
-                let operations = self.lanes.take(route, size);
-                if operations.is_empty() {
-                    break;
-                }
-                self.send_batch(route, operations);
-            }
-        }
-    }
-
-    /// How many ids go with the next batch of a route, if one goes now.
-    fn next_size(&self, route: Route) -> Option<usize> {
-        let waiting = self.lanes.count_ready(route);
-        if waiting == 0 || !self.may_send(route) {
-            return None;
-        }
-        let Route::Together(_) = route else {
-            return self.has_room_alone(route).then_some(1);
-        };
-        let traffic = self.traffic(route)?;
-        let threshold = flow::threshold(traffic, self.limit())?;
-        (waiting >= threshold).then(|| flow::share(waiting, traffic, self.limit()))
-    }
-
-    /// What nobody can shut out must not become more without end. Reads leave nothing behind.
-    fn may_send(&self, route: Route) -> bool {
-        let most = match route {
-            Route::Together(Kind::Get) => return true,
-            Route::Together(_) => MOST_FENCES,
-            Route::Alone | Route::Silent => MOST_FENCES_ALONE,
-        };
-        self.fences.len() < most
-    }
-
-    fn has_room_alone(&self, route: Route) -> bool {
-        let connections = self.options.max_pool_size();
-        let batches = self.on_the_way.values();
-        let same_route = batches.filter(|batch| batch.route == route);
-        let ages = same_route.map(|batch| batch.sent.elapsed());
-        let ages: Vec<Duration> = ages.collect();
-        // Those that turn out to be silent leave the room to the others, as long as there is any.
-        let fresh = ages.iter().filter(|age| !self.flow.is_held_up(**age));
-        let counted = match route {
-            Route::Silent => ages.len(),
-            _ => fresh.count(),
-        };
-        let most = flow::most_alone(route, connections);
-        counted < most && ages.len() < most + most / 4
-    }
-
-    fn send_batch(&mut self, route: Route, operations: Vec<Arc<Operation>>) {
-        let Connection::Ready { collection, .. } = &self.connection else {
-            return;
-        };
-        let trip = Trip::new(self.deadline(&operations), self.flow.patience());
-        let recall = trip.recall();
-        let task = self.batches.spawn(run_batch(
-            collection.clone(),
-            self.completions.clone(),
-            self.to_worker.clone(),
-            operations.clone(),
-            self.options.touch_after,
-            trip,
-        ));
-        let errand = Errand {
-            route,
-            recall,
-            sent: Instant::now(),
-            ids: by_id(&operations).count(),
-            operations,
-        };
-        self.on_the_way.insert(task.id(), errand);
-    }
-
-    fn limit(&self) -> usize {
-        self.flow.limit(self.availability.round_trip())
-    }
-
-    /// What is on its way of a route; `None`, if so much is held up that nothing more may go.
-    fn traffic(&self, route: Route) -> Option<Traffic> {
-        let batches = self.on_the_way.values();
-        let same_route = batches.filter(|batch| batch.route == route);
-        let (held_up, others): (Vec<_>, Vec<_>) =
-            same_route.partition(|batch| self.flow.is_held_up(batch.sent.elapsed()));
-        let most = match self.availability.is_available() {
-            true => MOST_HELD_UP,
-            false => MOST_WITHOUT_SERVER,
-        };
-        (held_up.len() < most).then(|| Traffic {
-            batches: others.len(),
-            ids: (others.iter())
-                .filter(|batch| !self.flow.is_overdue(batch.sent.elapsed()))
-                .map(|batch| batch.ids.min(batch.operations.len()))
-                .sum(),
-        })
-    }
-
-    /// Tells the inbox how many operations are worth waking up for: as many as make up a batch that
-    /// goes at once, and the first while none is timed, since nothing else would time it. True if
-    /// they are there already.
-    fn listen(&self) -> bool {
-        let none_is_timed = self.accepted.is_empty();
-        let wanted = Kind::ALL.map(|kind| match none_is_timed {
-            true => 1,
-            false => self.wanted(kind),
-        });
-        let mut queue = self.inbox.lock();
-        queue.wanted = wanted;
-        Kind::ALL.iter().any(|kind| queue.is_wanted(*kind))
-    }
-
-    /// How many more operations of a kind have to come before some are sent.
-    fn wanted(&self, kind: Kind) -> usize {
-        let route = Route::Together(kind);
-        let traffic = self.traffic(route);
-        let threshold = traffic.and_then(|traffic| flow::threshold(traffic, self.limit()));
-        let more = |threshold: usize| threshold.saturating_sub(self.lanes.count_ready(route));
-        threshold.map_or(usize::MAX, more).max(1)
-    }
-
-    /// A batch may use the time of its youngest operation; older ones expire by themselves.
-    fn deadline(&self, operations: &[Arc<Operation>]) -> Instant {
-        let youngest = operations.iter().map(|operation| operation.submitted).max();
-        Instant::from_std(youngest.unwrap_or_else(std::time::Instant::now)) + self.options.timeout
     }
 
     fn end(&mut self, ended: Result<(TaskId, Arrival), JoinError>) {
@@ -341,6 +210,9 @@ impl Worker {
                 self.lanes.release(&id);
             }
             News::ShutOut(ids) => ids.iter().for_each(|id| self.lanes.lift(id)),
+            News::Find(sweep, after) => self.find(sweep, after),
+            News::Found(sweep, ids) => self.destroy_found(sweep, ids),
+            News::Swept(sweep) => self.end_sweep(sweep),
         }
     }
 
@@ -388,7 +260,7 @@ impl Worker {
             .for_each(|batch| batch.recall.call());
     }
 
-    fn fail_all(&mut self, failure: Failure) {
+    pub(super) fn fail_all(&mut self, failure: Failure) {
         let accepted: Vec<_> = self.accepted.drain(..).collect();
         self.fail(&accepted, failure);
     }
@@ -405,6 +277,8 @@ impl Worker {
         self.telling.take();
         self.batches.shutdown().await;
         self.fences.shutdown().await;
+        self.wide.looks.shutdown().await;
+        self.wide.sweepers.shutdown().await;
         if let Some(collection) = self.connection.end() {
             collection.close().await;
         }
@@ -415,6 +289,6 @@ impl Worker {
 }
 
 /// The operations of a batch by their ids: those on one id stand together.
-fn by_id(operations: &[Arc<Operation>]) -> impl Iterator<Item = &[Arc<Operation>]> {
+pub fn by_id(operations: &[Arc<Operation>]) -> impl Iterator<Item = &[Arc<Operation>]> {
     operations.chunk_by(|one, next| one.id == next.id)
 }

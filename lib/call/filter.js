@@ -1,0 +1,164 @@
+'use strict'
+
+const { SessionStoreError, optionsError } = require('../errors')
+const { describe, isRecord } = require('../options/kinds')
+const { decoder, encode } = require('../values/values')
+
+/**
+ * What sessions have to be like: paths in `data`, with the values there, as BSON.
+ * @typedef {{ paths: Buffer, hasOperators: boolean }} Filter
+ */
+
+/** The operators that join several filters. */
+const JOINING = ['$and', '$or', '$nor']
+
+const ADVICE = "say { operators: true } where MongoDB's operators are meant"
+
+const decode = decoder(() => undefined)
+
+/**
+ * @param {unknown} filter
+ * @param {unknown} [options]
+ * @returns {Filter}
+ */
+function readFilter(filter, options) {
+  const operators = readOperators(options)
+  check(filter, operators)
+  const paths = encode(filter ?? {})
+  if (!operators) {
+    // What is sent, not what was given: a getter may give something else the next time.
+    for (const [path, value] of Object.entries(decode(paths))) {
+      checkLiteral(path, value)
+    }
+  }
+  return { paths, hasOperators: operators }
+}
+
+/**
+ * One that does not find all sessions.
+ * @param {unknown} filter
+ * @param {unknown} [options]
+ */
+function readNarrowFilter(filter, options) {
+  const checked = readFilter(filter, options)
+  if (isEmpty(filter)) {
+    throw optionsError(
+      "destroyMany takes a filter that is not empty, such as { 'userInfo.id': 42 }: clear() ends " +
+        'all sessions',
+    )
+  }
+  return checked
+}
+
+/** @param {unknown} options */
+function readOperators(options) {
+  const { operators = false, ...rest } = /** @type {any} */ (options ?? {})
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) {
+    throw optionsError(`unknown option '${unknown}' beside the filter`)
+  }
+  if (typeof operators !== 'boolean') {
+    throw optionsError(`option 'operators' must be true or false; given was ${describe(operators)}`)
+  }
+  return operators
+}
+
+/**
+ * @param {unknown} except
+ * @returns {string[]} ids
+ */
+function readExcept(except) {
+  const ids = Array.isArray(except) ? except : except === undefined ? [] : [except]
+  if (!ids.every((id) => typeof id === 'string')) {
+    throw new SessionStoreError(
+      'ERR_SESSION_ID',
+      "'except' has to be a session id, or a list of ids",
+    )
+  }
+  return ids
+}
+
+/**
+ * @param {any} filter
+ * @param {boolean} operators
+ */
+function check(filter, operators) {
+  if (filter === undefined) {
+    return
+  }
+  if (!isRecord(filter) || !isPlain(filter)) {
+    throw optionsError(
+      `a filter has to be an object such as { 'userInfo.id': 42 }; given was ${describe(filter)}`,
+    )
+  }
+  for (const [path, value] of Object.entries(filter)) {
+    if (operators && JOINING.includes(path)) {
+      checkJoined(path, value)
+      continue
+    }
+    checkPath(path)
+    if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
+      throw optionsError(
+        `the filter's '${path}' is ${describe(value)}: no session can be found by it`,
+      )
+    }
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} filters
+ */
+function checkJoined(name, filters) {
+  if (!Array.isArray(filters) || filters.length === 0 || !filters.every((one) => !isEmpty(one))) {
+    throw optionsError(`the filter's ${name} has to be a list of filters that are not empty`)
+  }
+  for (const filter of filters) {
+    check(filter, true)
+  }
+}
+
+/** @param {string} path */
+function checkPath(path) {
+  const keys = path.split('.')
+  if (path.includes('\0') || keys.some((key) => key === '' || key.startsWith('$'))) {
+    throw optionsError(
+      `a filter names paths in the session, such as 'userInfo.id': '${path}' is none` +
+        (path.startsWith('$') ? `; ${ADVICE}, ${JOINING.join(', ')} at the top` : ''),
+    )
+  }
+}
+
+/**
+ * An operator in the place of a value that came with a request would find other sessions than meant.
+ * @param {string} path
+ * @param {any} value
+ */
+function checkLiteral(path, value) {
+  if (typeof value !== 'object' || value === null) {
+    return
+  }
+  const isObject = isPlain(value)
+  for (const [key, inner] of Object.entries(Array.isArray(value) || isObject ? value : {})) {
+    if (isObject && key.startsWith('$')) {
+      throw optionsError(
+        `the filter's '${path}' has a key that begins with $, and values are taken literally: ${ADVICE}`,
+      )
+    }
+    checkLiteral(path, inner)
+  }
+}
+
+/** @param {object} value */
+function isPlain(value) {
+  const prototype = Object.getPrototypeOf(value)
+  // That of another realm, too.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/** @param {unknown} filter */
+function isEmpty(filter) {
+  return !isRecord(filter) || Object.keys(filter).length === 0
+}
+
+module.exports = { readFilter, readNarrowFilter, readExcept }

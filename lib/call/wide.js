@@ -1,0 +1,124 @@
+'use strict'
+
+const { Operation, toError } = require('./operation')
+
+/** @typedef {import('../../native').Sessions} Sessions */
+/** @typedef {import('../../native').FoundObject} Found */
+/** @typedef {import('./filter').Filter} Filter */
+
+/** An operation that concerns many sessions: how it crosses to Rust, and what it found. */
+class WideOperation extends Operation {
+  /**
+   * @param {(sessions: Sessions, token: number) => void} cross
+   * @param {(found: Found) => any} read
+   */
+  constructor(cross, read) {
+    super()
+    this.cross = cross
+    this.read = read
+  }
+
+  /** @param {Sessions} sessions @param {number} token */
+  send(sessions, token) {
+    this.cross(sessions, token)
+  }
+
+  /** @param {Found} found */
+  succeed(found) {
+    try {
+      this.resolve(this.read(found))
+    } catch (error) {
+      this.reject(error)
+    }
+  }
+}
+
+/** @param {Filter} filter */
+function length({ paths, hasOperators }) {
+  return new WideOperation(
+    (sessions, token) => sessions.length(token, paths, hasOperators),
+    ({ count }) => count,
+  )
+}
+
+/**
+ * @param {Filter} filter
+ * @param {string[]} except
+ * @param {boolean} isTold whether Rust is to say which sessions it destroys
+ */
+function destroyMany({ paths, hasOperators }, except, isTold) {
+  return new WideOperation(
+    (sessions, token) => sessions.sweep(token, paths, hasOperators, except, isTold),
+    ({ count }) => count,
+  )
+}
+
+/**
+ * A page of sessions.
+ * @template Item
+ * @typedef {{ items: Item[], last: string | undefined, isLast: boolean }} Page
+ */
+
+/**
+ * @param {Filter} filter
+ * @param {string | undefined} after the last id of the page before
+ */
+function ids({ paths, hasOperators }, after) {
+  return new WideOperation(
+    (sessions, token) => sessions.list(token, paths, hasOperators, false, after),
+    (found) => page(found, (id) => id),
+  )
+}
+
+/**
+ * @param {Filter} filter
+ * @param {string | undefined} after
+ * @param {(content: any) => object} decode
+ */
+function all({ paths, hasOperators }, after, decode) {
+  return new WideOperation(
+    (sessions, token) => sessions.list(token, paths, hasOperators, true, after),
+    (found) => {
+      const { contents = [], updatedAt = [], expiresAt = [] } = found
+      return page(found, (id, index) => ({
+        id,
+        ...session(contents[index], decode),
+        updatedAt: date(updatedAt[index]),
+        expiresAt: date(expiresAt[index]),
+      }))
+    },
+  )
+}
+
+/**
+ * @template Item
+ * @param {Found} found
+ * @param {(id: string, index: number) => Item} item
+ * @returns {Page<Item>}
+ */
+function page({ ids: found = [], isLast = true }, item) {
+  return { items: found.map(item), last: found.at(-1), isLast }
+}
+
+/**
+ * One that cannot be read does not hide the others.
+ * @param {any} content
+ * @param {(content: any) => object} decode
+ */
+function session(content, decode) {
+  if (content?.code !== undefined) {
+    return { data: undefined, error: toError(content) }
+  }
+  try {
+    return { data: decode(content) }
+  } catch (error) {
+    return { data: undefined, error }
+  }
+}
+
+/** @param {number} time in milliseconds since 1970; 0: not known */
+function date(time) {
+  return time === 0 ? undefined : new Date(time)
+}
+
+module.exports = { length, destroyMany, ids, all }

@@ -1,0 +1,79 @@
+//! What wide operations find. Each is one step: whoever wants more asks from behind the last id.
+
+use std::sync::Arc;
+
+use mongodb::bson::RawDocument;
+use tokio::time::Instant;
+
+use super::{content, id_of};
+use crate::collection::{Collection, Look};
+use crate::error::Failure;
+use crate::operation::{Action, Listed, Operation, Outcome, Page, Wide};
+use crate::record;
+
+/// The most sessions of a page, in which they come with their content or without it.
+const WITH_DATA: usize = 256;
+const WITHOUT_DATA: usize = 2000;
+
+pub async fn run(collection: &Collection, operation: &Operation, deadline: Instant) -> Outcome {
+    let Action::Wide(wide) = &operation.action else {
+        return Outcome::Failed(Failure::internal());
+    };
+    let found = match wide {
+        Wide::Length(filter) => {
+            let count = collection.count(filter, deadline).await;
+            count.map(Outcome::Counted)
+        }
+        Wide::List {
+            filter,
+            after,
+            with_data,
+        } => {
+            let look = Look {
+                filter,
+                after: after.as_ref(),
+                most: if *with_data { WITH_DATA } else { WITHOUT_DATA },
+                with_data: *with_data,
+                is_live: true,
+            };
+            page(collection, look, deadline).await
+        }
+        Wide::Find { filter, after } => {
+            let look = Look {
+                filter,
+                after: after.as_ref(),
+                most: WITHOUT_DATA,
+                with_data: false,
+                is_live: false,
+            };
+            page(collection, look, deadline).await
+        }
+    };
+    found.unwrap_or_else(Outcome::Failed)
+}
+
+async fn page(
+    collection: &Collection,
+    look: Look<'_>,
+    deadline: Instant,
+) -> Result<Outcome, Failure> {
+    let with_data = look.with_data;
+    let make = |record: &RawDocument| listed(record, with_data);
+    let (sessions, is_last) = collection.look(look, deadline, make).await?;
+    let sessions = sessions.into_iter().flatten().collect();
+    Ok(Outcome::Page(Arc::new(Page { sessions, is_last })))
+}
+
+/// One that cannot be read does not hide the others.
+fn listed(record: &RawDocument, with_data: bool) -> Option<Listed> {
+    let data = record.get_document("data");
+    Some(Listed {
+        id: id_of(record)?,
+        content: match with_data {
+            true => Some(content(data.ok()?)),
+            false => None,
+        },
+        updated_at: record::updated_at(record),
+        expires_at: record::expires_at(record),
+    })
+}

@@ -1,0 +1,164 @@
+//! The `touch`es of a batch.
+//!
+//! koa-session's own `_expire` is renewed where the session has one, and only there, which no operator
+//! of MongoDB does. So this looks first, and writes under the condition that it is still so.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
+use tokio::time::Instant;
+
+use super::set::may_wait;
+use super::{Batch, Ended, id_of};
+use crate::collection::{self, Command, Dates, Statement, Written};
+use crate::error::Failure;
+use crate::operation::{Action, Id, Operation, Outcome, Renewal};
+use crate::record;
+
+/// koa-session has its store keep a session longer than the cookie by so much: milliseconds.
+const LONGER_THAN_COOKIE: i64 = 10_000;
+
+type Touches = Vec<Arc<Operation>>;
+
+impl Batch<'_> {
+    pub(super) async fn touch(&self) -> Vec<Ended> {
+        let mut ended = Vec::with_capacity(self.operations.len());
+        let mut left = self.operations.to_vec();
+        loop {
+            let failed = |touch: &Arc<_>, failure| (Arc::clone(touch), Outcome::Failed(failure));
+            let (touches, statements) = match self.renewals(&left, &mut ended).await {
+                Ok(planned) => planned,
+                Err(failure) => {
+                    let left = left.iter();
+                    ended.extend(left.map(|touch| failed(touch, failure.clone())));
+                    return ended;
+                }
+            };
+            left = self.renew(&touches, statements, &mut ended).await;
+            if left.is_empty() {
+                return ended;
+            }
+            if Instant::now() >= self.trip.deadline {
+                let out_of_time = || self.collection.out_of_time();
+                let left = left.iter();
+                ended.extend(left.map(|touch| failed(touch, out_of_time())));
+                return ended;
+            }
+        }
+    }
+
+    /// How the sessions that are there are to be written.
+    async fn renewals(
+        &self,
+        touches: &Touches,
+        ended: &mut Vec<Ended>,
+    ) -> Result<(Touches, Vec<Statement>), Failure> {
+        let ids: Vec<Id> = touches.iter().map(|touch| touch.id.clone()).collect();
+        let found = (self.collection)
+            .find_ends(&ids, self.trip.deadline)
+            .await?;
+        let found: HashMap<Id, RawDocumentBuf> = (found.into_iter())
+            .filter_map(|record| Some((id_of(&record)?, record)))
+            .collect();
+        let mut renewed = Vec::new();
+        let mut statements = Vec::new();
+        for touch in touches {
+            let record = found.get(&touch.id).map(AsRef::as_ref);
+            let session = record.and_then(|record| record::session(record, record::now()));
+            let (Some(record), Some(session)) = (record, session) else {
+                ended.push((touch.clone(), Outcome::Missing));
+                continue;
+            };
+            let End { lifetime, expire } = End::of(touch, session);
+            let dates = Dates::of(lifetime);
+            if may_wait(
+                self.touch_after,
+                lifetime,
+                record::expires_at(record),
+                dates,
+            ) {
+                ended.push((touch.clone(), Outcome::Unchanged));
+                continue;
+            }
+            statements.push(collection::write_end(&touch.id, expire, dates));
+            renewed.push(touch.clone());
+        }
+        Ok((renewed, statements))
+    }
+
+    /// Gives those that have changed since they were looked at, or may have.
+    async fn renew(
+        &self,
+        touches: &Touches,
+        statements: Vec<Statement>,
+        ended: &mut Vec<Ended>,
+    ) -> Touches {
+        let mut changed = Vec::new();
+        let mut write = (self.collection)
+            .write(Command::Update, statements, self.trip)
+            .await;
+        while let Some(answer) = write.next().await {
+            let is_last = answer.is_last;
+            for (place, written) in answer.into_written() {
+                let touch = &touches[place];
+                match written {
+                    Written::Later => {}
+                    Written::Alone => self.leave.alone(std::slice::from_ref(touch)),
+                    Written::Unsure => changed.push(touch.clone()),
+                    Written::Failed(failure) => {
+                        ended.push((touch.clone(), Outcome::Failed(failure)));
+                    }
+                    Written::Created | Written::Matched => {
+                        ended.push((touch.clone(), Outcome::Touched));
+                    }
+                }
+            }
+            if !is_last {
+                self.leave.ended(std::mem::take(ended));
+            }
+        }
+        changed
+    }
+}
+
+/// When a session is to end.
+struct End {
+    /// Of the record, in milliseconds from now.
+    lifetime: i64,
+    /// koa-session's own, as it is stored: milliseconds since 1970.
+    expire: Option<f64>,
+}
+
+impl End {
+    fn of(touch: &Operation, session: &RawDocument) -> End {
+        let Action::Touch(renewal) = touch.action else {
+            return End {
+                lifetime: 0,
+                expire: None,
+            };
+        };
+        let Renewal {
+            lifetime,
+            max_age,
+            otherwise,
+        } = renewal;
+        let own = number(session, "_maxAge").map(|own| own as i64);
+        let longer = own.map(|own| own.saturating_add(LONGER_THAN_COOKIE));
+        let lifetime = lifetime.or(max_age).or(longer).unwrap_or(otherwise);
+        let now = record::now();
+        let of_cookie = max_age.or(own).unwrap_or(lifetime);
+        let expire = number(session, "_expire")
+            .map(|_| record::expiry(now, of_cookie).timestamp_millis() as f64);
+        End { lifetime, expire }
+    }
+}
+
+fn number(session: &RawDocument, key: &str) -> Option<f64> {
+    match session.get(key) {
+        Ok(Some(RawBsonRef::Double(number))) => Some(number),
+        Ok(Some(RawBsonRef::Int32(number))) => Some(f64::from(number)),
+        Ok(Some(RawBsonRef::Int64(number))) => Some(number as f64),
+        _ => None,
+    }
+}

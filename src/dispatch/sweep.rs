@@ -1,0 +1,105 @@
+//! A sweep: destroys all sessions that match, page by page, each as an operation on its session like
+//! any other: in order with those on the same session, at most once, and shut out where it may be
+//! late.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::Completions;
+use super::errand::{News, report};
+use super::wide::SweepNumber;
+use crate::error::Failure;
+use crate::operation::{Action, Id, Operation, Outcome, Page};
+use crate::record;
+
+pub struct Sweeper {
+    number: SweepNumber,
+    operation: Arc<Operation>,
+    /// Those of its parts.
+    outcomes: UnboundedReceiver<(Id, Outcome)>,
+    news: UnboundedSender<News>,
+    completions: Arc<dyn Completions>,
+    destroyed: u64,
+    failure: Option<Failure>,
+}
+
+impl Sweeper {
+    pub fn new(
+        number: SweepNumber,
+        operation: Arc<Operation>,
+        outcomes: UnboundedReceiver<(Id, Outcome)>,
+        news: UnboundedSender<News>,
+        completions: Arc<dyn Completions>,
+    ) -> Self {
+        Sweeper {
+            number,
+            operation,
+            outcomes,
+            news,
+            completions,
+            destroyed: 0,
+            failure: None,
+        }
+    }
+
+    pub async fn run(mut self) {
+        let swept = self.sweep().await;
+        let outcome = match swept.err().or(self.failure) {
+            Some(failure) => Outcome::Failed(failure),
+            None => Outcome::Counted(self.destroyed),
+        };
+        report(&*self.completions, vec![(self.operation, outcome)]);
+        // Only now: until then the store has not ended.
+        let _ = self.news.send(News::Swept(self.number));
+    }
+
+    /// One session that cannot be destroyed does not keep the others; a page of which none can ends it.
+    async fn sweep(&mut self) -> Result<(), Failure> {
+        loop {
+            let page = match self.outcomes.recv().await {
+                Some((_, Outcome::Page(page))) => page,
+                Some((_, Outcome::Failed(failure))) => return Err(failure),
+                _ => return Err(Failure::internal()),
+            };
+            let has_destroyed = self.destroy(&page).await;
+            let last = page.sessions.last().map(|session| session.id.clone());
+            if page.is_last || (self.failure.is_some() && !has_destroyed) {
+                return Ok(());
+            }
+            let _ = self.news.send(News::Find(self.number, last));
+        }
+    }
+
+    /// Tells whether any of them could be destroyed.
+    async fn destroy(&mut self, page: &Page) -> bool {
+        let Action::Sweep(sweep) = &self.operation.action else {
+            return false;
+        };
+        let now = record::now().timestamp_millis();
+        let sessions = page.sessions.iter();
+        let found = sessions.filter(|session| !sweep.except.contains(&session.id));
+        let found: Vec<_> = found.collect();
+        let ids: Vec<Id> = found.iter().map(|session| session.id.clone()).collect();
+        let live = (found.iter()).filter(|session| session.expires_at.is_none_or(|end| end > now));
+        let live: HashSet<&Id> = live.map(|session| &session.id).collect();
+        // Also where there are none: what was called after the sweep waits for this.
+        let _ = self.news.send(News::Found(self.number, ids));
+        let mut destroyed = Vec::new();
+        for _ in 0..found.len() {
+            match self.outcomes.recv().await {
+                Some((id, Outcome::Destroyed)) => destroyed.push(id),
+                Some((_, Outcome::Failed(failure))) => self.failure = Some(failure),
+                _ => {}
+            }
+        }
+        let counted = destroyed.iter().filter(|id| live.contains(id)).count();
+        self.destroyed += counted as u64;
+        let has_destroyed = !destroyed.is_empty();
+        if sweep.is_told && has_destroyed {
+            self.completions.destroyed(destroyed);
+        }
+        has_destroyed
+    }
+}
