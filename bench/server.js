@@ -12,7 +12,7 @@ async function startServer(log) {
   // Only now: before the set-up there are no packages to load.
   const { startMongoDB } = require('../scripts/servers/mongodb')
   if (process.env.MONGODB_URI) return startMongoDB({ log })
-  const program = findSecantusRust() ?? (await installSecantusRust(log, { packages: true }))
+  const program = findSecantusRust() ?? (await installSecantusRust(log))
   return program ? startSecantus(program) : startMongoDB({ log })
 }
 

@@ -1,10 +1,12 @@
 'use strict'
 
-// npm test: set-up, then every check in order, up to the first that fails.
+// npm test: set-up, then every check in order, up to the first that fails. It changes nothing of the
+// system: tests that need what is not there are skipped, and the end of it says what to install.
 // npm test -- WORD: set-up, then only the test files whose path contains WORD.
 
 const fs = require('node:fs')
 const path = require('node:path')
+const { findChromium } = require('./browser')
 const { Problem, elapsed, fail, root, run } = require('./command')
 const { setUp } = require('./setup')
 
@@ -71,8 +73,12 @@ async function succeed(command, env) {
 
 async function testAgainstMongoDB(files) {
   // Only now: before the set-up there are no packages to load.
-  const { prepareServers, startMongoDB } = require('./servers/mongodb')
+  const { hasServer, prepareServers, startMongoDB } = require('./servers/mongodb')
   await prepareServers()
+  const missing = [
+    ...(hasServer('transactionNumbers') ? [] : ['a server that refuses old transaction numbers']),
+    ...(findChromium() ? [] : ['Chromium']),
+  ]
   const mongodb = await startMongoDB()
   try {
     console.log(`MongoDB: ${mongodb.description}\n`)
@@ -86,6 +92,10 @@ async function testAgainstMongoDB(files) {
       MONGODB_URI: mongodb.uri,
       NODE_OPTIONS: watchForSecrets(),
     })
+    if (missing.length > 0) {
+      console.log(`\nSkipped: the tests that need ${missing.join(' or ')}.`)
+      console.log('On Debian and Ubuntu, as root: npm run setup:debian')
+    }
   } finally {
     await mongodb.stop()
   }

@@ -108,6 +108,36 @@ describe('a server with access control', { timeout: 120_000 }, () => {
     await assertWorks(uriOf('root', 'r@@t:/?#%').replace('/app?', '/app?authSource=admin'))
   })
 
+  it('needs no more than the role readWrite on the database: all works, without a warning', async () => {
+    const [user, password] = USERS['SCRAM-SHA-256']
+    const uri = uriOf(user, password, 'SCRAM-SHA-256')
+    const store = open(uri)
+    const warnings = []
+    store.on('warning', (warning) => warnings.push(warning.message))
+    const ctx = {}
+    await store.set('role', { a: 1 })
+    await store.get('role', 'session', { ctx })
+    await store.set('role', { a: 2 }, 'session', { ctx })
+    await store.destroy('role', { ctx })
+    await store.set('role', { a: 3 }, 'session', { ctx })
+    await store.close()
+    const client = await new MongoClient(uri).connect()
+    const indexes = await client.db('app').collection('sessions').indexes()
+    await client.close()
+    assert.ok(indexes.some(({ key }) => key.expiresAt))
+    assert.deepEqual(warnings, [])
+  })
+
+  it('is told that the role read is not enough', async () => {
+    const root = await new MongoClient(server.uri).connect()
+    const roles = [{ role: 'read', db: 'app' }]
+    await root.db('app').command({ createUser: 'reader', pwd: 'reads', roles })
+    await root.close()
+    const error = await failure(open(uriOf('reader', 'reads')).set('id', { a: 1 }))
+    assert.equal(error.code, 'ERR_AUTH')
+    assert.equal(error.mongoCode, 13)
+  })
+
   async function refusal(connection, options) {
     const error = await failure(open(connection, options).get('id'))
     assert.equal(error.code, 'ERR_AUTH')

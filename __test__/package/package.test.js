@@ -8,9 +8,11 @@ const { execFile } = require('node:child_process')
 const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
-const { describe, it } = require('node:test')
+const { before, describe, it } = require('node:test')
 const { promisify } = require('node:util')
 const SessionStore = require('koa-session-mongo-native')
+const { withAbsoluteLinks } = require('../../scripts/package/links')
+const { linksOf, readPage } = require('../support/pages')
 
 const root = path.join(__dirname, '..', '..')
 const connection = 'mongodb://127.0.0.1:1'
@@ -92,11 +94,17 @@ describe('the typings', () => {
 })
 
 describe('the package', () => {
-  it('holds every file that it loads, the addon and the typings, and no sources or tests', async () => {
+  /** @type {Set<string>} */
+  let packed
+
+  before(async () => {
     const [{ files }] = JSON.parse(
       await run('npm', 'pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel=error'),
     )
-    const packed = new Set(files.map((file) => file.path))
+    packed = new Set(files.map((file) => file.path))
+  })
+
+  it('holds every file that it loads, the addon and the typings, and no sources or tests', () => {
     for (const file of ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts', 'native.js']) {
       assert.ok(packed.has(file), file)
     }
@@ -112,5 +120,44 @@ describe('the package', () => {
       [...packed].filter((name) => /^(src|target|__test__|\.)/.test(name)),
       [],
     )
+  })
+
+  it('carries the pages and pictures that its pages link to', () => {
+    const missing = [...packed]
+      .filter((name) => name.endsWith('.md'))
+      .flatMap((file) => readPage(file).links.map((target) => targetOf(file, target)))
+      .filter((target) => isPageOrPicture.test(target) && !packed.has(target))
+    assert.deepEqual(missing, [])
+  })
+})
+
+const isPageOrPicture = /\.(md|svg|png)$/
+
+/** Of a link within the repository, without its anchor. */
+function targetOf(file, target) {
+  if (/^(https?:|#)/.test(target)) return file
+  return path.posix.join(path.posix.dirname(file), target.split('#')[0])
+}
+
+describe('the README at npm', () => {
+  const text = fs.readFileSync(path.join(root, 'README.md'), 'utf8')
+  const targets = (/** @type {string} */ page) => linksOf(page).filter((it) => !it.startsWith('#'))
+
+  it('has the links of the repository while that has no address', () => {
+    assert.equal(withAbsoluteLinks(text, { version: '1.2.3' }), text)
+  })
+
+  it('has absolute links as soon as package.json names the repository', () => {
+    const repository = { type: 'git', url: 'git+https://example.com/owner/name.git' }
+    const page = withAbsoluteLinks(text, { version: '1.2.3', repository })
+    assert.ok(targets(page).length > 10)
+    assert.equal(targets(page).length, targets(text).length)
+    for (const target of targets(page)) assert.match(target, /^https:\/\//)
+    assert.ok(
+      targets(page).includes('https://example.com/owner/name/blob/v1.2.3/docs/options.md#values'),
+    )
+    const pictures = targets(page).filter((target) => target.endsWith('.svg'))
+    for (const target of pictures)
+      assert.match(target, /^https:\/\/example\.com\/owner\/name\/raw\/v1\.2\.3\//)
   })
 })

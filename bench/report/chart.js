@@ -32,15 +32,15 @@ const STYLE = `
  * @param {Record<string, string>} chart.names of the bars in a group, by the class of their colour
  * @param {{ label: string, values: Record<string, number> }[]} chart.groups
  * @param {(value: number) => string} chart.format
- * @param {string} [chart.note] what a reader has to know to be fair
+ * @param {string[]} chart.notes what a reader has to know to be fair, a line each
  * @returns {string} SVG
  */
-function barChart({ title, axis, names, groups, format, note }) {
+function barChart({ title, axis, names, groups, format, notes }) {
   const bars = Object.keys(names)
   const groupHeight = bars.length * BAR + GAP
   const bottom = TOP + groups.length * groupHeight
   const axisAt = bottom + 36
-  const height = axisAt + (note ? 32 : 10)
+  const height = axisAt + 14 + notes.length * 18
   const longest = Math.max(...groups.flatMap(({ values }) => Object.values(values)))
   const scale = scaleFor(longest)
   const x = (value) => LEFT + (value / scale.end) * (WIDTH - LEFT - RIGHT)
@@ -52,7 +52,10 @@ function barChart({ title, axis, names, groups, format, note }) {
     ...legend(names),
     ...scale.steps.map((step) => gridLine(x(step), bottom, step.toLocaleString('en'))),
     `<text class="soft" x="${(LEFT + WIDTH - RIGHT) / 2}" y="${axisAt}" text-anchor="middle">${escaped(axis)}</text>`,
-    ...(note ? [`<text class="soft" x="20" y="${axisAt + 22}">${escaped(note)}</text>`] : []),
+    ...notes.map(
+      (note, line) =>
+        `<text class="soft" x="20" y="${axisAt + 22 + line * 18}">${escaped(note)}</text>`,
+    ),
     ...groups.flatMap((group, index) =>
       drawGroup(group, bars, TOP + index * groupHeight, x, format),
     ),

@@ -2,7 +2,7 @@
 
 const { median } = require('../statistics')
 const { barChart } = require('./chart')
-const { NAMES, PAGES, number } = require('./words')
+const { NAMES, PAGES, number, serverInWords } = require('./words')
 
 const KB = 1024
 
@@ -13,32 +13,38 @@ const SCAN =
 /** @returns {Record<string, string>} SVG by the name of the file */
 function charts({ applications, operations, networks, growth }) {
   const drawn = {}
-  const server = (applications ?? operations ?? networks)?.circumstances.server
-  const note = server?.startsWith('SecantusDB') ? SCAN : undefined
-  if (applications) Object.assign(drawn, applicationCharts(applications.rows, note))
-  if (operations) Object.assign(drawn, operationCharts(operations.rows, note))
-  if (operations && networks)
-    Object.assign(drawn, networkChart(operations.rows, networks.rows, note))
-  if (growth) Object.assign(drawn, growthChart(growth.rows))
+  const notes = ({ circumstances: { server } }) => ({
+    server: [serverInWords(server)],
+    reads: [serverInWords(server), ...(server.startsWith('SecantusDB') ? [SCAN] : [])],
+  })
+  if (applications) {
+    Object.assign(drawn, applicationCharts(applications.rows, notes(applications)))
+  }
+  if (operations) Object.assign(drawn, operationCharts(operations.rows, notes(operations)))
+  if (operations && networks) {
+    Object.assign(drawn, networkChart(operations.rows, networks.rows, notes(networks)))
+  }
+  if (growth) Object.assign(drawn, growthChart(growth.rows, notes(growth)))
   return drawn
 }
 
-function applicationCharts(rows, note) {
+function applicationCharts(rows, { server, reads }) {
   const label = (row) => PAGES[row.page]
   return {
     'cpu-per-request.svg': draw(rows, 'mainCpu', label, {
       title: 'What a request costs the event loop: Koa 3 with koa-session 7',
       axis: 'CPU time of the main thread per request, in microseconds: less is better',
+      notes: server,
     }),
     'requests.svg': draw(rows, 'perSecond', label, {
       title: 'Requests per second: Koa 3 with koa-session 7, 64 connections',
       axis: 'requests per second: more is better',
-      note,
+      notes: reads,
     }),
   }
 }
 
-function operationCharts(rows, note) {
+function operationCharts(rows, { server, reads }) {
   const label = (row) => `${row.atATime} at a time`
   const drawn = {}
   for (const operation of ['get', 'set']) {
@@ -47,37 +53,38 @@ function operationCharts(rows, note) {
     drawn[`${operation}.svg`] = draw(shown.map(withoutMap), 'perSecond', label, {
       title: `How many sessions of 1 KB a second: ${operation}`,
       axis: 'operations per second: more is better',
-      note: operation === 'get' ? note : undefined,
+      notes: operation === 'get' ? reads : server,
     })
   }
   return drawn
 }
 
-function networkChart(near, far, note) {
+function networkChart(near, far, { reads }) {
   const shown = [...near, ...far].filter(
     (row) => row.size === KB && row.atATime === 64 && ['get', 'set'].includes(row.operation),
   )
   const label = (row) => `${row.operation}, ${row.roundTrip} ms round trip`
   return {
     'latency.svg': draw(shown.map(withoutMap), 'p99', label, {
-      title: 'How long all but the slowest 1 % take: 1 KB, 64 at a time',
+      title: 'p99 latency: 1 KB, 64 at a time',
       axis: 'p99 in milliseconds: less is better',
-      note,
+      notes: reads,
     }),
   }
 }
 
-function growthChart(rows) {
+function growthChart(rows, { server }) {
   const label = (row) => `${row.operation}, ${row.stored.toLocaleString('en')} stored`
   return {
     'growth.svg': draw(rows, 'perSecond', label, {
       title: 'Sessions of 1 KB a second with ever more sessions stored: 64 at a time',
       axis: 'operations per second: more is better',
+      notes: server,
     }),
   }
 }
 
-function draw(rows, figure, label, { title, axis, note }) {
+function draw(rows, figure, label, { title, axis, notes }) {
   const present = new Set(rows.flatMap((row) => Object.keys(row.stores)))
   const names = Object.fromEntries(Object.entries(NAMES).filter(([name]) => present.has(name)))
   const groups = rows.map((row) => ({
@@ -89,7 +96,7 @@ function draw(rows, figure, label, { title, axis, note }) {
       ]),
     ),
   }))
-  return barChart({ title, axis, names, groups, format: number, note })
+  return barChart({ title, axis, names, groups, format: number, notes })
 }
 
 /** Millions a second in the process itself: beside them no store would be seen. */

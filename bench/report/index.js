@@ -5,6 +5,7 @@ const path = require('node:path')
 const { charts } = require('./charts')
 const { casesTable, memoryTable, targetsTable, valuesTable, weightTables } = require('./tables')
 const { targets } = require('./targets')
+const { serverInWords } = require('./words')
 
 const TITLES = {
   applications: 'Applications: Koa 3 with koa-session 7, 64 connections',
@@ -16,6 +17,11 @@ const TITLES = {
   weight: 'Weight',
   values: 'Values: to write and to read a session',
 }
+
+const WHOSE = [
+  'Each section names the server that it was measured with. No figure of MongoDB Inc.\u2019s server is',
+  'published yet; `MONGODB_URI=mongodb://\u2026 npm run bench` makes them.',
+]
 
 /**
  * @param {string} folder
@@ -33,7 +39,7 @@ function save(folder, section, result) {
 function report(folder) {
   const results = readResults(folder)
   const goals = targetsTable(targets(results))
-  const page = ['# Results', '', '## Targets', '', ...goals]
+  const page = ['# Results', '', ...WHOSE, '', '## Targets', '', ...goals]
   for (const [section, result] of Object.entries(results)) {
     page.push('', `## ${TITLES[section]}`, '', ...taken(result.circumstances), '')
     page.push(...sectionTables(section, result))
@@ -58,7 +64,7 @@ function taken({ date, commit, machine, system, load, node, server, packages }) 
   const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`)
   return [
     `${date} UTC, commit ${commit}, ${machine}, ${system}, load ${load} before the run; `,
-    `Node ${node}, ${versions.join(', ')}; ${server}. `,
+    `Node ${node}, ${versions.join(', ')}. ${serverInWords(server)} `,
     'Medians of the rounds, ± half of the distance between their quartiles.',
   ]
 }

@@ -12,6 +12,13 @@ const OPERATIONS = { get: 'get', set: 'set', touch: 'touch', web: 'web mix' }
 
 const PAGES = { '/read': 'a page that reads', '/change': 'a page that changes' }
 
+/** @param {string} server as it describes itself, such as `mongod 8.0.4, started for this run` */
+function serverInWords(server) {
+  const name = server.replace(/, (started for this run|from MONGODB_URI)$/, '')
+  const kind = name.startsWith('SecantusDB') ? ', an emulator of MongoDB over WiredTiger' : ''
+  return `Measured with ${name}${kind}.`
+}
+
 /** Three digits that count; thousands are separated. */
 function number(value) {
   if (value === undefined || Number.isNaN(value)) return '–'
@@ -29,4 +36,4 @@ function titleOf(row) {
   return `${OPERATIONS[row.operation]}, ${row.size / 1024} KB, ${row.atATime} at a time${roundTrip}`
 }
 
-module.exports = { NAMES, OPERATIONS, PAGES, megabytes, number, titleOf }
+module.exports = { NAMES, OPERATIONS, PAGES, megabytes, number, serverInWords, titleOf }

@@ -40,7 +40,7 @@ function platformManifest(platform) {
  * @param {import('../platforms/list').Platform[]} [platforms] those that have a package
  */
 function mainManifest(platforms = PLATFORMS) {
-  const { scripts, devDependencies, overrides, napi, ...main } = readManifest()
+  const { scripts, devDependencies, overrides, '//overrides': _, napi, ...main } = readManifest()
   return {
     ...main,
     ...origin(),

@@ -11,6 +11,7 @@ const { examine } = require('../platforms/examine')
 const { binaryFile, choose, packageFolder } = require('../platforms/list')
 const { table } = require('../platforms/table')
 const { mainManifest, nameOf, platformManifest, readManifest } = require('./manifests')
+const { withAbsoluteLinks } = require('./links')
 
 const RELEASE = path.join(root, 'release')
 
@@ -41,21 +42,27 @@ function packPlatform(platform) {
 function packMain(platforms) {
   const manifest = mainManifest(platforms)
   const folder = path.join(RELEASE, 'packages', 'main')
-  const listed = [
-    ...manifest.files.filter((name) => name !== 'source'),
-    'README.md',
-    'CHANGELOG.md',
-  ]
+  const listed = manifest.files.filter((name) => name !== 'source').flatMap(expand)
   for (const name of listed) {
     if (!fs.existsSync(path.join(root, name))) {
       throw new Problem(`There is no ${name} yet.`, 'Build the addon: npm run build')
     }
     fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true })
   }
+  const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8')
+  fs.writeFileSync(path.join(folder, 'README.md'), withAbsoluteLinks(readme, manifest))
   for (const name of SOURCE) {
     fs.cpSync(path.join(root, name), path.join(folder, 'source', name), { recursive: true })
   }
   return pack(manifest.name, folder, manifest)
+}
+
+/** The files that an entry such as `bench/results/*.svg` stands for. */
+function expand(entry) {
+  const { dir, base } = path.posix.parse(entry)
+  if (!base.startsWith('*')) return [entry]
+  const names = fs.readdirSync(path.join(root, dir)).filter((name) => name.endsWith(base.slice(1)))
+  return names.map((name) => path.posix.join(dir, name))
 }
 
 function pack(name, folder, manifest) {

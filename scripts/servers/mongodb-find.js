@@ -25,7 +25,7 @@ async function* candidates(log, needs) {
   }
 }
 
-async function* search(log, patient = process.env.CI === 'true') {
+async function* search(log, patient = false) {
   if (runQuietly('mongod', ['--version']).ok) yield kinds.mongod('mongod')
   const downloaded = await downloadMongod(log)
   if (downloaded) yield kinds.mongod(downloaded)
@@ -156,7 +156,7 @@ async function installSecantus(log) {
 
   const start = performance.now()
   log(`Installing SecantusDB ${SECANTUS_VERSION} into .mongodb (Python) …`)
-  await makeVirtualEnvironment(folder, log)
+  makeVirtualEnvironment(folder)
   const pip = ['install', '--quiet', '--disable-pip-version-check']
   const code = await run(path.join(folder, 'bin', 'pip'), [
     ...pip,
@@ -169,22 +169,13 @@ async function installSecantus(log) {
   return program
 }
 
-async function makeVirtualEnvironment(folder, log) {
+function makeVirtualEnvironment(folder) {
   fs.rmSync(folder, { recursive: true, force: true })
-  const make = () => runQuietly('python3', ['-m', 'venv', folder])
-  let made = make()
-  if (!made.ok && process.env.CI === 'true' && process.getuid?.() === 0) {
-    log('Installing python3-venv (apt-get) …')
-    await run('apt-get', ['update', '-qq'])
-    await run('apt-get', ['install', '-qq', '-y', 'python3-venv'])
-    fs.rmSync(folder, { recursive: true, force: true })
-    made = make()
-  }
-  if (made.ok) return
+  if (runQuietly('python3', ['-m', 'venv', folder]).ok) return
   fs.rmSync(folder, { recursive: true, force: true })
   throw new Problem(
     'SecantusDB needs Python 3.10 or later with its module venv.',
-    'On Debian and Ubuntu: apt-get install python3-venv',
+    'On Debian and Ubuntu, as root: npm run setup:debian',
   )
 }
 

@@ -46,7 +46,7 @@ async function startServer({ log = () => {}, needs, ...options } = {}) {
 /**
  * Finds or installs the servers that startServer can start, for this process and its children.
  * @param {{ log?: (line: string) => void, patient?: boolean }} [options] `patient`: also those that
- *   take minutes; by default only in CI
+ *   take minutes to build
  */
 function prepareServers({ log = console.log, patient } = {}) {
   return prepare(log, patient)

@@ -10,8 +10,13 @@ const { elapsed, root, run, runQuietly } = require('../command')
 
 const VERSION = '0.5.3-beta.196'
 const CACHE = path.join(root, '.mongodb', `secantus-mdb-${VERSION}`)
-const TOOLS = ['cmake', 'ninja', 'clang']
-const PACKAGES = ['cmake', 'ninja-build', 'clang', 'libclang-dev', 'zlib1g-dev']
+
+/** What cargo needs to build it, and the Debian packages that have it. */
+const TOOLS = {
+  cmake: ['cmake'],
+  ninja: ['ninja-build'],
+  clang: ['clang', 'libclang-dev', 'zlib1g-dev'],
+}
 
 /** @returns {string | undefined} the program, where it is installed */
 function findSecantusRust() {
@@ -28,13 +33,17 @@ function inFolder(folder) {
 }
 
 /**
+ * Builds it into .mongodb, if what that needs is there.
  * @param {(line: string) => void} log is told why there is none
- * @param {{ packages?: boolean }} [options] whether to install missing Debian packages where that
- *   takes no password; by default only in CI
  * @returns {Promise<string | undefined>} the program
  */
-async function installSecantusRust(log, { packages = process.env.CI === 'true' } = {}) {
-  if (!(await hasTools(log, packages))) return undefined
+async function installSecantusRust(log) {
+  const missing = Object.keys(TOOLS).filter((tool) => !runQuietly(tool, ['--version']).ok)
+  if (missing.length > 0) {
+    log(`SecantusDB (Rust) cannot be built here without ${missing.join(', ')}.`)
+    log('On Debian and Ubuntu, as root: npm run setup:debian')
+    return undefined
+  }
   const start = performance.now()
   log(`Building SecantusDB ${VERSION} (Rust) into .mongodb; this takes 5 to 10 minutes …`)
   const timer = setInterval(() => log(`… still building after ${elapsed(start)}`), 30_000)
@@ -49,18 +58,4 @@ async function installSecantusRust(log, { packages = process.env.CI === 'true' }
   return undefined
 }
 
-async function hasTools(log, packages) {
-  const missing = () => TOOLS.filter((tool) => !runQuietly(tool, ['--version']).ok)
-  const canInstall = process.getuid?.() === 0 && runQuietly('apt-get', ['--version']).ok
-  if (missing().length > 0 && packages && canInstall) {
-    log(`Installing ${PACKAGES.join(', ')} (apt-get) …`)
-    await run('apt-get', ['update', '-qq'])
-    await run('apt-get', ['install', '-qq', '-y', ...PACKAGES])
-  }
-  if (missing().length === 0) return true
-  log(`SecantusDB (Rust) cannot be built here without ${missing().join(', ')}.`)
-  log(`On Debian and Ubuntu: apt-get install ${PACKAGES.join(' ')}`)
-  return false
-}
-
-module.exports = { VERSION, findSecantusRust, installSecantusRust }
+module.exports = { TOOLS, VERSION, findSecantusRust, installSecantusRust }

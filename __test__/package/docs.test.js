@@ -1,0 +1,235 @@
+'use strict'
+
+// The snippets of the pages on setting up, on options and on errors do what the text around them says.
+
+const assert = require('node:assert/strict')
+const { execFile } = require('node:child_process')
+const { once } = require('node:events')
+const { describe, it } = require('node:test')
+const { promisify } = require('node:util')
+const { createSession } = require('koa-session-7')
+const { MongoClient } = require('mongodb')
+const { readPage, root, take } = require('../support/pages')
+const snippetsOf = require('../support/snippets')
+
+const { KoaOfSnippet, StoreOfSnippet, assertAllUsed, request } = snippetsOf
+const snippets = snippetsOf.useSnippets()
+
+describe('docs/getting-started.md', () => {
+  const page = readPage('docs/getting-started.md')
+
+  it('shows how to load the class in CommonJS', async () => {
+    await snippets.run(take(page, "require('koa-session-mongo-native')"))
+    await StoreOfSnippet.made[0].set('commonjs', { a: 1 })
+  })
+
+  it('shows imports that work in an ES module', async () => {
+    const check = `
+      await store.set('esm', { a: 1 })
+      console.log(await store.get('esm'), typeof session, SessionStoreError.name)
+      await store.close()`
+    const code = snippets.here(take(page, 'import SessionStore, { SessionStoreError }')) + check
+    const node = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', code], {
+      cwd: root,
+    })
+    assert.equal((await node).stdout, '{ a: 1 } function SessionStoreError\n')
+  })
+
+  it('shows kinds of `connection` that all lead to the same sessions', async () => {
+    const { mongoose } = snippets
+    await mongoose.connect(snippets.uri)
+    await snippets.run(take(page, 'new MongoClient('), {
+      SessionStore: StoreOfSnippet,
+      mongoose,
+      MongoClient,
+    })
+    assert.equal(StoreOfSnippet.made.length, 6)
+    for (const [index, store] of StoreOfSnippet.made.entries()) {
+      await store.set(`kind ${index}`, { index })
+      for (const reader of StoreOfSnippet.made) {
+        assert.deepEqual(await reader.get(`kind ${index}`), { index })
+      }
+    }
+  })
+
+  it('shows the sign-in of the README', () => {
+    const code = take(page, 'ctx.session.regenerate()')
+    assert.equal(code, take(readPage('README.md'), 'ctx.session.regenerate()'))
+  })
+
+  it('shows how to sign in and out with koa-passport', async () => {
+    const { mongoose } = snippets
+    await mongoose.connect(snippets.uri)
+    const User = mongoose.model('User', new mongoose.Schema({ name: String }))
+    await User.create({ name: 'someone' })
+    const app = appWithSession(snippets.store({ connection: mongoose }))
+    app.use((ctx, next) => {
+      // What a body parser does.
+      ctx.request.body = Object.fromEntries(new URLSearchParams(ctx.querystring))
+      return next()
+    })
+    const findUser = (name, password) => (password === 'right' ? User.findOne({ name }) : null)
+    await snippets.run(take(page, 'passport.serializeUser('), {
+      app,
+      User,
+      findUser: async (...given) => findUser(...given),
+    })
+    app.use((ctx) => {
+      ctx.session.visits = (ctx.session.visits ?? 0) + 1
+      ctx.body = ctx.state.user?.name ?? 'nobody'
+    })
+    const http = app.listen(0)
+    const visitor = await request(http)
+    assert.equal(visitor.body, 'nobody')
+    const failed = await request(http, '/sign-in?username=someone&password=wrong', visitor.cookie)
+    assert.equal(failed.location, '/failed')
+    const user = await request(http, '/sign-in?username=someone&password=right', visitor.cookie)
+    assert.equal(user.location, '/')
+    assert.notEqual(user.cookie, visitor.cookie)
+    assert.equal((await request(http, '/', user.cookie)).body, 'someone')
+    assert.equal((await request(http, '/', visitor.cookie)).body, 'nobody')
+    await request(http, '/sign-out', user.cookie)
+    assert.equal((await request(http, '/', user.cookie)).body, 'nobody')
+  })
+
+  it('shows how the model signs somebody out everywhere', async () => {
+    const { mongoose } = snippets
+    await mongoose.connect(snippets.uri)
+    const store = snippets.store({ connection: mongoose, name: 'session' })
+    const ctx = {}
+    await store.set('theirs', { userInfo: { email: 'someone@example.com' } }, 'session', { ctx })
+    await store.set('other', { userInfo: { email: 'other@example.com' } })
+    await snippets.run(take(page, 'deleteMany('), { mongoose })
+    assert.equal(await store.get('theirs'), undefined)
+    assert.ok(await store.get('other'))
+    await store.set('theirs', { late: true }, 'session', { ctx })
+    assert.equal(await store.get('theirs'), undefined)
+  })
+
+  it('shows a middleware that answers 503 while MongoDB is away', async () => {
+    const app = new KoaOfSnippet()
+    app.keys = ['secret']
+    await snippets.run(take(page, 'ctx.status = 503'), { app })
+    const store = snippets.store({
+      connection: 'mongodb://127.0.0.1:1',
+      serverSelectionTimeoutMS: 100,
+    })
+    app.use(createSession({ store, signed: false, key: 'koa:sess' }, app))
+    app.use((ctx) => {
+      if (ctx.get('cookie') === 'other=1') ctx.throw(418)
+      ctx.body = 'no session needed'
+    })
+    app.silent = true
+    const http = app.listen(0)
+    assert.equal((await request(http)).body, 'no session needed')
+    const answer = await request(http, '/', 'koa:sess=some-id')
+    assert.equal(answer.status, 503)
+    assert.equal(answer.body, 'Please try again in a minute.')
+    assert.equal((await request(http, '/', 'other=1')).status, 418)
+  })
+
+  it('shows how to stop without losing what was accepted', async () => {
+    const store = snippets.store()
+    let stop
+    const nodeProcess = {
+      once: (signal, listener) => {
+        assert.equal(signal, 'SIGTERM')
+        stop = listener
+      },
+    }
+    let disconnected
+    const stopped = new Promise((resolve) => {
+      disconnected = { disconnect: async () => resolve() }
+    })
+    const app = new KoaOfSnippet()
+    await snippets.run(take(page, "process.once('SIGTERM'"), {
+      app,
+      store,
+      mongoose: disconnected,
+      process: nodeProcess,
+    })
+    await once(KoaOfSnippet.http, 'listening')
+    store.set('accepted', { a: 1 })
+    stop()
+    await stopped
+    assert.equal(KoaOfSnippet.http.listening, false)
+    await assert.rejects(store.get('accepted'), { code: 'ERR_CLOSED' })
+    const stored = await snippets.collection().findOne({ _id: 'accepted' })
+    assert.deepEqual(stored.data, { a: 1 })
+  })
+
+  it('has no snippet that was not run', () => assertAllUsed(page))
+})
+
+describe('docs/options.md', () => {
+  const page = readPage('docs/options.md')
+
+  it('shows whose classes values come back as', async () => {
+    const { mongoose } = snippets
+    const given = { SessionStore: StoreOfSnippet, mongoose, require }
+    await snippets.run(take(page, 'bson: mongoose.mongo'), given)
+    const [ofMongoose, ofPackage] = StoreOfSnippet.made
+    const id = new mongoose.mongo.ObjectId()
+    await ofMongoose.set('ids', { id })
+    assert.ok((await ofMongoose.get('ids')).id instanceof mongoose.mongo.ObjectId)
+    assert.ok((await ofPackage.get('ids')).id instanceof require('bson').ObjectId)
+  })
+
+  it('has no snippet that was not run', () => assertAllUsed(page))
+})
+
+describe('docs/errors.md', () => {
+  const page = readPage('docs/errors.md')
+
+  it('shows how to tell an error of the store', async () => {
+    const said = []
+    const console = { error: (...words) => said.push(words) }
+    await snippets.run(take(page, 'error instanceof SessionStoreError'), {
+      store: snippets.store(),
+      console,
+    })
+    assert.equal(said[0][0], 'ERR_SESSION_VALUE')
+    assert.match(said[0][1], /tags/)
+  })
+
+  it('shows events that are emitted', async () => {
+    const store = snippets.store()
+    const said = []
+    const say = (text) => said.push(text)
+    await snippets.run(take(page, "store.on('dropped'"), {
+      store,
+      console: { info: say, warn: say },
+    })
+    const ctx = {}
+    await store.set('id', { a: 1 }, 'session', { ctx })
+    await store.destroy('id')
+    await store.set('id', { a: 2 }, 'session', { ctx })
+    store.emit('warning', new Error('a warning'))
+    assert.deepEqual(said.sort(), ['A request ended after its session was destroyed.', 'a warning'])
+  })
+
+  it('has no snippet that was not run', () => assertAllUsed(page))
+})
+
+describe('docs/promises.md', () => {
+  const page = readPage('docs/promises.md')
+
+  it('shows the stored document', async () => {
+    const store = snippets.store()
+    await store.set('shown', { views: 1 })
+    const stored = await snippets.collection().findOne({ _id: 'shown' })
+    const shown = JSON.parse(take(page, '"updatedAt"'))
+    // In which order a server keeps the new keys of an update is its own affair.
+    assert.deepEqual(Object.keys(stored).sort(), Object.keys(shown).sort())
+    assert.deepEqual(stored.data, shown.data)
+  })
+
+  it('has no snippet that was not run', () => assertAllUsed(page, ['js', 'json']))
+})
+
+function appWithSession(store) {
+  const app = new KoaOfSnippet()
+  app.keys = ['secret']
+  app.use(createSession({ store, signed: false, key: 'koa:sess' }, app))
+  return app
+}
