@@ -403,6 +403,37 @@ declare namespace SessionStore {
      */
     touchAfter?: number
     /**
+     * Who removes sessions from the database that have ended (none of them is returned, removed or not):
+     *
+     * - `'native'`: MongoDB, within a minute or so, by a TTL index over `expiresAt` that the store makes
+     * - `'interval'`: the store, in the background, in steps of a thousand; by the clock of its
+     *   process. It makes no index: without one over `expiresAt` each removal reads all sessions.
+     *   Several processes may do it side by side
+     * - `'disabled'`: somebody else
+     *
+     * An index that was there before stays; where that removes sessions although this is not
+     * `'native'`, a `warning` says so. Default: `'native'`.
+     */
+    autoRemove?: 'native' | 'interval' | 'disabled'
+    /**
+     * Minutes between two removals, at least 1/60; the first is as soon as MongoDB is there. Refused
+     * unless `autoRemove` is `'interval'`. Default: 10.
+     */
+    autoRemoveInterval?: number
+    /**
+     * Whether a session also keeps when it was made, as the date `createdAt` of its document. Sessions
+     * that are there already never gain one. Default: `false`.
+     */
+    timestamps?: boolean
+    /**
+     * Paths in the session, at most 32: for each the store makes an index over `data.<path>`, sparse,
+     * named `data.<path>_1`, in the background, so that a user's sessions are found without reading all.
+     * One that begins with that path and is there already will do. Where it cannot be made, a
+     * `warning` says why and what helps, and everything works, if slowly. An index that is no longer
+     * listed stays. Default: none.
+     */
+    indexes?: readonly string[]
+    /**
      * The name under which the Mongoose model is registered; of two stores on one Mongoose at most
      * one can do without. Refused where a model over another collection has it. Without effect if
      * `connection` is not Mongoose's. Default: `'Session'`.

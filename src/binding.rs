@@ -16,7 +16,7 @@ use crate::error::Failure;
 use crate::operation::{
     Action, Content, Filter, Id, Listed, Operation, Outcome, Page, Read, Renewal, Sweep, Wide,
 };
-use crate::options::Options;
+use crate::options::{AutoRemove, Options};
 use crate::recent::RecentReads;
 
 /// The token of outcomes that belong to no operation: warnings, and sessions that a sweep destroyed.
@@ -218,6 +218,10 @@ pub struct SessionsOptions {
     pub collection: String,
     pub timeout_ms: f64,
     pub touch_after_ms: f64,
+    pub timestamps: bool,
+    pub auto_remove: String,
+    pub auto_remove_interval_ms: f64,
+    pub indexes: Vec<String>,
     pub server_api: Option<ServerApiObject>,
 }
 
@@ -232,6 +236,14 @@ impl SessionsOptions {
     fn check(self) -> std::result::Result<Options, Failure> {
         let mut options = Options::new(&self.uri, self.db, self.collection, self.timeout_ms)?;
         options.touch_after = Duration::from_millis(self.touch_after_ms as u64);
+        options.timestamps = self.timestamps;
+        let interval = Duration::from_millis(self.auto_remove_interval_ms as u64);
+        options.auto_remove = match self.auto_remove.as_str() {
+            "interval" => AutoRemove::Interval(interval),
+            "disabled" => AutoRemove::Disabled,
+            _ => AutoRemove::Native,
+        };
+        options.indexes = self.indexes;
         if let Some(api) = self.server_api {
             options.set_server_api(&api.version, api.strict, api.deprecation_errors)?;
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The stable codes of `SessionStoreError`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
     /// The options or the connection string cannot be used.
     Options,

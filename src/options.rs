@@ -27,6 +27,22 @@ pub struct Options {
     pub server_api: Option<ServerApi>,
     /// A touch that gains less than this is not written.
     pub touch_after: Duration,
+    /// Whether a session keeps when it was made.
+    pub timestamps: bool,
+    pub auto_remove: AutoRemove,
+    /// Paths in `data`, each to have an index.
+    pub indexes: Vec<String>,
+}
+
+/// Who removes sessions that have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoRemove {
+    /// MongoDB, by an index that the store makes.
+    Native,
+    /// The store, this often.
+    Interval(Duration),
+    /// Somebody else.
+    Disabled,
 }
 
 impl Options {
@@ -50,6 +66,9 @@ impl Options {
             timeout,
             server_api: None,
             touch_after: Duration::ZERO,
+            timestamps: false,
+            auto_remove: AutoRemove::Native,
+            indexes: Vec::new(),
         })
     }
 

@@ -3,6 +3,8 @@
 //! ```text
 //! { _id: <session id>, data: { …the session… }, updatedAt: <date>, expiresAt: <date> }
 //! ```
+//!
+//! With `timestamps` there is also `createdAt: <date>`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -50,6 +52,9 @@ pub fn size(id: &str, session: &RawDocument) -> usize {
     AROUND + id.len() + session.as_bytes().len()
 }
 
+/// What `createdAt` adds to that: type, key and date.
+pub const CREATED_AT_SIZE: usize = 19;
+
 /// When the session in a stored document ends, in milliseconds since 1970.
 pub fn expires_at(record: &RawDocument) -> Option<i64> {
     let expires_at = record.get_datetime("expiresAt").ok()?;
@@ -64,6 +69,7 @@ pub fn updated_at(record: &RawDocument) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::raw::cstr;
     use mongodb::bson::rawdoc;
 
     use super::*;
@@ -86,6 +92,10 @@ mod tests {
         let record =
             rawdoc! { "_id": "id", "data": session.clone(), "updatedAt": at, "expiresAt": at };
         assert_eq!(size("id", &session), record.as_bytes().len());
+        let mut dated = record.clone();
+        dated.append(cstr!("createdAt"), at);
+        let added = dated.as_bytes().len() - record.as_bytes().len();
+        assert_eq!(added, CREATED_AT_SIZE);
     }
 
     #[test]

@@ -16,6 +16,10 @@ describe('options', () => {
     assert.equal(options.collection, 'sessions')
     assert.equal(options.name, 'Session')
     assert.equal(options.expires, undefined)
+    assert.equal(options.autoRemove, 'native')
+    assert.equal(options.autoRemoveInterval, 10)
+    assert.equal(options.timestamps, false)
+    assert.deepEqual(options.indexes, [])
     assert.equal(options.timeoutMS, 10_000)
     assert.equal(options.serverSelectionTimeoutMS, 10000)
     assert.equal(options.source.model, undefined)
@@ -79,6 +83,8 @@ describe('options', () => {
     assert.match(refusal({ maxAge: 60 }), /option of koa-session; the store's own is 'expires'/)
     assert.match(refusal({ clientPromise: 1 }), /'connection', .* wait for the promise/)
     assert.match(refusal({ mongoOptions: {} }), /options of the store themselves/)
+    assert.match(refusal({ writeOperationOptions: {} }), /the option 'writeConcern' of the store/)
+    assert.match(refusal({ stringify: false }), /as BSON that can be queried: leave it out/)
     assert.match(refusal({ password: 'secret' }, ['secret']), /part of the option 'connection'/)
     assert.match(refusal({ rolling: true }), /option of koa-session, not of its store/)
     assert.match(refusal({ useUnifiedTopology: true }), /leave it out/)
@@ -106,6 +112,12 @@ describe('options', () => {
     }
     readOptions({ connection, touchAfter: 59, expires: 60 })
     readOptions({ connection, touchAfter: 100_000 })
+    const removal = { autoRemoveInterval: 5 }
+    for (const autoRemove of [undefined, 'native', 'disabled']) {
+      const refused = refusal({ connection, ...removal, autoRemove })
+      assert.match(refused, /'autoRemoveInterval' is for nothing without autoRemove 'interval'/)
+    }
+    readOptions({ connection, ...removal, autoRemove: 'interval' })
     assert.match(refusal({ connection, minPoolSize: 6, maxPoolSize: 5 }), /minPoolSize/)
     readOptions({ connection, minPoolSize: 6, maxPoolSize: 0 })
     assert.match(refusal({ connection, maxStalenessSeconds: 90 }), /needs a readPreference/)
@@ -140,6 +152,8 @@ describe('options', () => {
     assert.equal(given({ expires: -1 }), 'a negative number')
     assert.equal(given({ expires: Number.NaN }), 'NaN')
     assert.equal(given({ maxPoolSize: 1.5 }), 'a fraction')
+    assert.equal(given({ autoRemove: 'interval', autoRemoveInterval: 0 }), '0')
+    assert.equal(given({ timestamps: 'yes' }), 'a string')
     assert.equal(given({ name: 5 }), 'a number')
     assert.equal(given({ name: null }), 'null')
     assert.equal(given({ name: ['secret'] }), 'an array')

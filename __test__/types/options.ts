@@ -30,6 +30,10 @@ new SessionStore({
   expires: 86400,
   name: 'session',
   db: 'app',
+  autoRemove: 'interval',
+  autoRemoveInterval: 5,
+  timestamps: true,
+  indexes: ['userInfo.id'],
   timeoutMS: 5000,
   maxPoolSize: 4,
   writeConcern: { w: 'majority', journal: true },
@@ -53,6 +57,10 @@ new SessionStore({ connection, colection: 'sessions' })
 new SessionStore({ connection, bson: 'bson' })
 // @ts-expect-error: the module, not one of its classes
 new SessionStore({ connection, bson: bson.ObjectId })
+// @ts-expect-error: a list
+new SessionStore({ connection, indexes: 'userInfo.id' })
+// @ts-expect-error: no such mode
+new SessionStore({ connection, autoRemove: 'always' })
 // @ts-expect-error: expires is a number
 new SessionStore({ connection, expires: '1d' })
 // @ts-expect-error: a name that only connection strings have

@@ -33,13 +33,13 @@ const SAME = 7
  * @throws {SessionStoreError} where the driver cannot do what the address says
  */
 function openSessions({ uri, db, serverApi }, options, operations, background) {
-  const { collection, timeoutMS: timeoutMs, touchAfter } = options
-  const touchAfterMs = touchAfter * 1000
+  const { collection, timeoutMS: timeoutMs, timestamps, autoRemove, indexes } = options
+  const touchAfterMs = options.touchAfter * 1000
+  const autoRemoveIntervalMs = options.autoRemoveInterval * 60_000
+  const where = { uri, db, collection, serverApi }
+  const how = { timeoutMs, touchAfterMs, timestamps, autoRemove, autoRemoveIntervalMs, indexes }
   try {
-    return new Sessions(
-      { uri, db, collection, timeoutMs, touchAfterMs, serverApi },
-      settler(operations, background),
-    )
+    return new Sessions({ ...where, ...how }, settler(operations, background))
   } catch (error) {
     throw connectionError(error)
   }

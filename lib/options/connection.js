@@ -23,6 +23,11 @@ const { parseUri } = require('./uri')
  *   calls `look` whenever the address may be another, until what it returns is called
  */
 
+/**
+ * What the store's options say of the collection and of a model over it.
+ * @typedef {{ name: string, collection: string, db?: string, timestamps?: boolean }} Wanted
+ */
+
 const ACCEPTED =
   'a connection string (mongodb:// or mongodb+srv://), the mongoose module, a Mongoose ' +
   'Connection, { Mongo, Schema }, or a MongoClient or Db of the mongodb package (4 to 7)'
@@ -31,16 +36,17 @@ const ACCEPTED =
  * What the user gave as `connection`, recognised by its shape: an application may well hold several
  * copies of these packages.
  * @param {any} connection
- * @param {{ name: string, collection: string, db?: string }} options
+ * @param {Wanted} wanted
  * @returns {Source<Found>}
  */
-function readConnection(connection, { name, collection, db }) {
+function readConnection(connection, wanted) {
+  const { db } = wanted
   if (typeof connection === 'string') {
     return known(readString(connection, db), undefined)
   }
   const mongoose = mongooseOf(connection)
   if (mongoose !== undefined) {
-    return mongooseSource(mongoose, { name, collection, db })
+    return mongooseSource(mongoose, wanted)
   }
   if (isDb(connection)) {
     const { databaseName, writeConcern } = connection

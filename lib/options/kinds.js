@@ -53,7 +53,7 @@ function describeNumber(value) {
 // A lone surrogate cannot be sent to MongoDB, a NUL cannot be in a name.
 const UNSENDABLE = /\p{Surrogate}|\0/u
 
-/** @param {unknown} value */
+/** @param {unknown} value @returns {value is string} */
 function isText(value) {
   return typeof value === 'string' && value !== '' && !UNSENDABLE.test(value)
 }
@@ -106,6 +106,28 @@ const seconds = kind('a positive number of seconds', (value) =>
 const secondsOrNone = kind('a number of seconds, or 0', (value) =>
   value === 0 ? 0 : Number.isFinite(value) ? seconds.read(value) : undefined,
 )
+
+const minutes = kind('a number of minutes, at least 1/60', (value) =>
+  Number.isFinite(value) && Number(value) >= 1 / 60 ? value : undefined,
+)
+
+/** MongoDB has 64 indexes for a collection at the most, and others want some, too. */
+const MOST_PATHS = 32
+
+/** A path in a session, as MongoDB takes it: `userInfo.id`. */
+const paths = kind(
+  `a list of at most ${MOST_PATHS} paths in the session, such as ['userInfo.id'], no part of them ` +
+    "empty or starting with '$'",
+  (value) => {
+    const fits = Array.isArray(value) && value.length <= MOST_PATHS && value.every(isPath)
+    return fits ? [...new Set(value)] : undefined
+  },
+)
+
+/** @param {unknown} value */
+function isPath(value) {
+  return isText(value) && value.split('.').every((part) => part !== '' && !part.startsWith('$'))
+}
 
 const bson = kind('the `bson` module, of version 4 to 7', (value) =>
   isBson(value) ? value : undefined,
@@ -233,6 +255,8 @@ module.exports = {
   whole,
   seconds,
   secondsOrNone,
+  minutes,
+  paths,
   bson,
   oneOf,
   mechanism,

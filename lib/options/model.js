@@ -5,10 +5,10 @@ const { optionsError } = require('../errors')
 /**
  * The Mongoose model `name` over the collection of the sessions.
  * @param {import('./mongoose').Mongoose} mongoose
- * @param {{ name: string, collection: string, db?: string, its?: string }} options
+ * @param {import('./connection').Wanted & { its?: string }} options
  *   `db` as the option says, `its` as the connection does
  */
-function registerModel({ owner, Schema, connection }, { name, collection, db, its }) {
+function registerModel({ owner, Schema, connection }, { name, collection, db, its, timestamps }) {
   // `useCache`: one connection for all stores there.
   const elsewhere = db !== undefined && db !== its
   const home = (elsewhere && connection()?.useDb(db, { useCache: true })) || owner
@@ -17,7 +17,8 @@ function registerModel({ owner, Schema, connection }, { name, collection, db, it
     checkTaken(model, home === owner ? connection() : home, { name, collection })
     return model
   }
-  const fields = { _id: String, data: Object, updatedAt: Date, expiresAt: Date }
+  const createdAt = timestamps && { createdAt: Date }
+  const fields = { _id: String, data: Object, updatedAt: Date, expiresAt: Date, ...createdAt }
   // The store alone makes the collection and its index; what it stores is what the model shows.
   const options = { autoCreate: false, autoIndex: false, minimize: false, versionKey: false }
   try {

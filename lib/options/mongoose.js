@@ -49,13 +49,14 @@ function isConnection(value) {
 
 /**
  * @param {Mongoose} mongoose
- * @param {{ name: string, collection: string, db?: string }} options
+ * @param {import('./connection').Wanted} wanted
  * @returns {import('./connection').Source<Found>}
  */
-function mongooseSource(mongoose, { name, collection, db }) {
+function mongooseSource(mongoose, wanted) {
+  const { db } = wanted
   const connection = () => mongoose.connection()
   return {
-    model: registerModel(mongoose, { name, collection, db, its: databaseOf(connection()) }),
+    model: registerModel(mongoose, { ...wanted, its: databaseOf(connection()) }),
     bson: () => mongoose.driver,
     address: () => addressOf(connection(), db),
     watch: (look) => watch(connection(), look),

@@ -29,6 +29,7 @@ const ELSEWHERE = /** @type {Record<string, string>} */ ({
 })
 
 const IN_CONNECTION = "it is part of the option 'connection'"
+const AS_BSON = 'the store keeps each session as BSON that can be queried: leave it out'
 const ENTRIES = 'what it holds are options of the store themselves'
 const SECONDS = "it is called 'expires' here, in seconds"
 const KOA_SESSION = 'it is an option of koa-session, not of its store'
@@ -42,6 +43,8 @@ const ADVICE = /** @type {Record<string, string>} */ ({
   ...each(IN_CONNECTION, 'host hosts hostname port auth user pass username password'),
   ...each(ENTRIES, 'mongooptions mongooseoptions connectionoptions connectoptions'),
   ...each(ENTRIES, 'clientoptions advancedoptions options'),
+  writeoperationoptions: "what it holds is the option 'writeConcern' of the store itself",
+  ...each(AS_BSON, 'stringify serialize unserialize serializer'),
   ...each('a file for it can be given as tlsCAFile', 'ca sslca tlsca'),
   ...each('a file for both can be given as tlsCertificateKeyFile', 'cert sslcert sslkey pfx'),
   ...each(KOA_SESSION, 'key rolling renew signed overwrite httponly secure samesite domain path'),

@@ -24,6 +24,10 @@ const { formatUri } = require('./uri')
  * @property {number | undefined} expires in seconds
  * @property {string} name
  * @property {number} touchAfter in seconds
+ * @property {'native' | 'interval' | 'disabled'} autoRemove
+ * @property {number} autoRemoveInterval in minutes
+ * @property {boolean} timestamps
+ * @property {string[]} indexes paths in a session
  * @property {number} timeoutMS the time that an operation may take as a whole
  * @property {number} serverSelectionTimeoutMS
  */
@@ -54,19 +58,26 @@ function readOptions(options) {
     )
   }
   const given = readGiven(options)
-  const { connection, collection, expires, name, db, touchAfter } = { ...DEFAULTS, ...given }
+  const own = { ...DEFAULTS, ...given }
+  const { connection, collection, expires, name, db, touchAfter } = own
+  const { autoRemove, autoRemoveInterval, timestamps, indexes } = own
+  if (given.autoRemoveInterval !== undefined && autoRemove !== 'interval') {
+    throw optionsError("option 'autoRemoveInterval' is for nothing without autoRemove 'interval'")
+  }
   if (touchAfter >= expires) {
     throw optionsError(
       `option 'touchAfter' must be less than 'expires': a session would end before it is touched`,
     )
   }
-  const found = readConnection(connection, { name, collection, db })
+  const found = readConnection(connection, { name, collection, db, timestamps })
   const source = withSettings(found, given)
   source.address() // an error that can be seen now is thrown now
   const { timeoutMS, serverSelectionTimeoutMS } = settle(given, known(found.address()))
   const bson = () => given.bson ?? found.bson()
   const limits = { timeoutMS, serverSelectionTimeoutMS }
-  return { source, bson, collection, expires, name, touchAfter, ...limits }
+  const removal = { autoRemove, autoRemoveInterval }
+  const stored = { collection, expires, touchAfter, timestamps, indexes, ...removal }
+  return { source, bson, name, ...stored, ...limits }
 }
 
 /** @param {Record<string, unknown>} options */

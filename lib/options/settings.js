@@ -70,6 +70,10 @@ const SETTINGS = /** @type {Record<string, Setting>} */ ({
   db: own(kinds.databaseName),
   bson: own(kinds.bson),
   touchAfter: own(kinds.secondsOrNone, 0),
+  autoRemove: own(oneOf(['native', 'interval', 'disabled']), 'native'),
+  autoRemoveInterval: own(kinds.minutes, 10),
+  timestamps: own(flag, false),
+  indexes: own(kinds.paths, []),
 
   // How long an operation may take as a whole. The driver has no such limit, nor the two below it,
   // which are limits on parts of an operation: see `timeLimit` in options.js.

@@ -50,7 +50,7 @@ impl Batch<'_> {
         let mut statements = Vec::with_capacity(self.operations.len());
         let mut sent = Vec::with_capacity(self.operations.len());
         for operation in self.operations {
-            let outcome = match plan(operation, self.touch_after) {
+            let outcome = match self.plan(operation) {
                 Ok(Plan::Update(statement, meaning, upsert)) => {
                     statements.push(statement);
                     sent.push(Sent {
@@ -164,7 +164,7 @@ impl Batch<'_> {
                 Ok(stored) => difference.apply(data, stored).map_err(malformed)?,
                 Err(_) => data.to_owned(),
             };
-            if record::size(&operation.id, &stored) > MAX_RECORD_SIZE {
+            if self.is_too_large(&operation.id, &stored) {
                 return Err(collection::too_large());
             }
             let swap = collection::write_swap(&operation.id, record, &stored, Dates::of(lifetime));
@@ -181,46 +181,65 @@ impl Batch<'_> {
             }
         }
     }
-}
 
-fn plan(operation: &Operation, touch_after: Duration) -> Result<Plan<'_>, CodecError> {
-    let Action::Set {
-        data,
-        read,
-        writing,
-        lifetime,
-    } = &operation.action
-    else {
-        return Err(CodecError::Malformed);
-    };
-    let (id, dates) = (&operation.id, Dates::of(*lifetime));
-    let data = to_bson(data)?;
-    if record::size(id, &data) > MAX_RECORD_SIZE {
-        return Ok(Plan::Refused(collection::too_large()));
+    fn plan<'a>(&self, operation: &'a Operation) -> Result<Plan<'a>, CodecError> {
+        let Action::Set {
+            data,
+            read,
+            writing,
+            lifetime,
+        } = &operation.action
+        else {
+            return Err(CodecError::Malformed);
+        };
+        let (id, dates) = (&operation.id, self.dates(*lifetime));
+        let data = to_bson(data)?;
+        if self.is_too_large(id, &data) {
+            return Ok(Plan::Refused(collection::too_large()));
+        }
+        let Some(read) = read else {
+            let whole = collection::write_whole(id, &data, dates);
+            return Ok(Plan::Update(whole, Outcome::Updated, true));
+        };
+        let states = states(read, writing)?;
+        let mut difference = difference(&states, &data)?;
+        if difference.is_new_expiry()
+            && may_wait(self.touch_after, *lifetime, read.expires_at, dates)
+        {
+            return Ok(Plan::Nothing);
+        }
+        let meaning = match difference.is_touch() {
+            true => Outcome::Touched,
+            false => Outcome::Updated,
+        };
+        difference.complete_expiry(&data);
+        if !difference.fits_update() {
+            return Ok(Plan::Swap { states, data });
+        }
+        let update = collection::write_difference(id, &difference, dates);
+        // Each key of it has a path of its own, and thousands of paths take more than one session.
+        if update.body.as_bytes().len() > MAX_RECORD_SIZE {
+            return Ok(Plan::Swap { states, data });
+        }
+        Ok(Plan::Update(update, meaning, false))
     }
-    let Some(read) = read else {
-        let whole = collection::write_whole(id, &data, dates);
-        return Ok(Plan::Update(whole, Outcome::Updated, true));
-    };
-    let states = states(read, writing)?;
-    let mut difference = difference(&states, &data)?;
-    if difference.is_new_expiry() && may_wait(touch_after, *lifetime, read.expires_at, dates) {
-        return Ok(Plan::Nothing);
+
+    fn dates(&self, lifetime: i64) -> Dates {
+        let dates = Dates::of(lifetime);
+        let created_at = self.collection.timestamps.then_some(dates.updated_at);
+        Dates {
+            created_at,
+            ..dates
+        }
     }
-    let meaning = match difference.is_touch() {
-        true => Outcome::Touched,
-        false => Outcome::Updated,
-    };
-    difference.complete_expiry(&data);
-    if !difference.fits_update() {
-        return Ok(Plan::Swap { states, data });
+
+    fn is_too_large(&self, id: &str, session: &RawDocument) -> bool {
+        let creation = match self.collection.timestamps {
+            true => record::CREATED_AT_SIZE,
+            false => 0,
+        };
+        record::size(id, session) + creation > MAX_RECORD_SIZE
     }
-    let update = collection::write_difference(id, &difference, dates);
-    // Each key of it has a path of its own, and thousands of paths take more than one session.
-    if update.body.as_bytes().len() > MAX_RECORD_SIZE {
-        return Ok(Plan::Swap { states, data });
-    }
-    Ok(Plan::Update(update, meaning, false))
 }
 
 /// What the session may look like to the request: what it read, and what it wrote since.

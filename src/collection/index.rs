@@ -1,57 +1,77 @@
-//! The index by which MongoDB removes expired sessions, and those of others that get in its way.
+//! The indexes: that by which MongoDB removes expired sessions, those by which sessions are found
+//! (`lookup_index.rs`), and those of others that get in their way.
 
 use mongodb::bson::{Bson, Document, doc};
 
 use super::Collection;
 use crate::error::{Code, Failure};
+use crate::options::AutoRemove;
 
 /// The names that the store gives its index: the second where the first is taken by another one.
 const NAMES: [&str; 2] = ["expiresAt_1", "expiresAt_ttl"];
 
-const UNAUTHORIZED: Option<i32> = Some(13);
+pub(super) const UNAUTHORIZED: Option<i32> = Some(13);
 const NAMESPACE_NOT_FOUND: Option<i32> = Some(26);
 /// There is an index of the same keys, which differs in something else.
-const INDEX_OPTIONS_CONFLICT: Option<i32> = Some(85);
+pub(super) const INDEX_OPTIONS_CONFLICT: Option<i32> = Some(85);
 
 /// One index of a collection, as far as it matters here.
 #[derive(Debug, PartialEq)]
-struct Index {
-    name: String,
+pub(super) struct Index {
+    pub name: String,
     /// The one field that it is over; `None` if it is over several.
     field: Option<String>,
+    /// The first of its fields.
+    pub first: Option<String>,
     is_ascending: bool,
+    /// It finds documents by the first of its fields, whichever those are.
+    pub finds: bool,
     /// Seconds after the date in that field at which MongoDB removes a document.
     removes_after: Option<f64>,
     is_partial: bool,
 }
 
 impl Collection {
-    /// Makes sure that MongoDB removes expired sessions, also after somebody dropped the collection.
-    /// Gives what an administrator has to know of the indexes that are there; fails where it cannot
-    /// be found out, or the index cannot be made.
-    pub async fn ensure_index(&self) -> Result<Vec<Failure>, Failure> {
+    /// Makes sure that MongoDB removes expired sessions, if it is to, and that those are found quickly
+    /// that are looked for; also after somebody dropped the collection. Gives what an administrator has
+    /// to know of the indexes; fails where it cannot be found out.
+    pub async fn ensure_indexes(&self) -> Result<Vec<Failure>, Failure> {
         let indexes = self.list_indexes().await?;
         let known = indexes.as_deref().unwrap_or_default();
-        let mut told = Vec::new();
-        if known.iter().any(Index::takes_the_place) {
-            told.extend(self.conflict(known));
-        } else if !known.iter().any(Index::removes_expired) {
-            match self.create_index(known).await {
-                Ok(()) => {}
-                Err(failure) if failure.mongo_code == INDEX_OPTIONS_CONFLICT => {
-                    // Another store may have made it meanwhile.
-                    let indexes = self.list_indexes().await?.unwrap_or_default();
-                    told.extend(self.conflict(&indexes));
-                }
-                Err(failure) => return Err(self.not_made(failure)),
-            }
+        let mut told: Vec<Failure> = match self.auto_remove {
+            AutoRemove::Native => self.ensure_expiry_index(known).await?.into_iter().collect(),
+            mode => known
+                .iter()
+                .filter_map(|index| self.removes_all_the_same(index, mode))
+                .collect(),
+        };
+        for path in &self.indexes {
+            told.extend(self.ensure_lookup_index(path, known).await?);
         }
         told.extend(known.iter().filter_map(|index| self.ends_early(index)));
         Ok(told)
     }
 
+    async fn ensure_expiry_index(&self, known: &[Index]) -> Result<Option<Failure>, Failure> {
+        if known.iter().any(Index::takes_the_place) {
+            return Ok(self.conflict(known));
+        }
+        if known.iter().any(Index::removes_expired) {
+            return Ok(None);
+        }
+        match self.create_expiry_index(known).await {
+            Ok(()) => Ok(None),
+            Err(failure) if failure.mongo_code == INDEX_OPTIONS_CONFLICT => {
+                // Another store may have made it meanwhile.
+                let indexes = self.list_indexes().await?.unwrap_or_default();
+                Ok(self.conflict(&indexes))
+            }
+            Err(failure) => self.not_made(failure).map(Some),
+        }
+    }
+
     /// `None` if the user may not know them.
-    async fn list_indexes(&self) -> Result<Option<Vec<Index>>, Failure> {
+    pub(super) async fn list_indexes(&self) -> Result<Option<Vec<Index>>, Failure> {
         // A collection has at most 64 indexes, which come as one batch.
         let command = doc! { "listIndexes": self.records.name(), "cursor": {} };
         let reply = match self.run(command).await {
@@ -68,10 +88,16 @@ impl Collection {
         Ok(Some(indexes.map(Index::from).collect()))
     }
 
-    async fn create_index(&self, known: &[Index]) -> Result<(), Failure> {
+    async fn create_expiry_index(&self, known: &[Index]) -> Result<(), Failure> {
         let is_free = |name: &&&str| !known.iter().any(|index| index.name == ***name);
         let name = NAMES.iter().find(is_free).unwrap_or(&NAMES[0]);
-        let index = doc! { "key": { "expiresAt": 1 }, "name": *name, "expireAfterSeconds": 0 };
+        self.create_index(
+            doc! { "key": { "expiresAt": 1 }, "name": *name, "expireAfterSeconds": 0 },
+        )
+        .await
+    }
+
+    pub(super) async fn create_index(&self, index: Document) -> Result<(), Failure> {
         let command = doc! { "createIndexes": self.records.name(), "indexes": [index] };
         self.run(command).await.map(drop)
     }
@@ -108,7 +134,8 @@ impl Collection {
         Some(Failure::new(Code::Options, message))
     }
 
-    fn not_made(&self, failure: Failure) -> Failure {
+    /// Why the index is not there; fails with what is no matter of indexes.
+    fn not_made(&self, failure: Failure) -> Result<Failure, Failure> {
         let message = match (failure.code, failure.mongo_code) {
             (Code::Auth, UNAUTHORIZED) => format!(
                 "expired sessions stay stored, since this user may not make the index that removes \
@@ -117,14 +144,33 @@ impl Collection {
                 shell = self.in_shell()
             ),
             // Nothing works with these; there is no need to speak of an index.
-            (Code::Auth | Code::Unavailable | Code::Timeout | Code::Options, _) => return failure,
+            (Code::Auth | Code::Unavailable | Code::Timeout | Code::Options, _) => {
+                return Err(failure);
+            }
             _ => format!(
                 "expired sessions stay stored, since the index on `expiresAt` that removes them \
                  cannot be made: {}",
                 failure.message
             ),
         };
-        Failure { message, ..failure }
+        Ok(Failure { message, ..failure })
+    }
+
+    /// An index that was there before, where nobody asks for it.
+    fn removes_all_the_same(&self, index: &Index, mode: AutoRemove) -> Option<Failure> {
+        let name = &index.name;
+        let mode = match mode {
+            AutoRemove::Disabled => "disabled",
+            _ => "interval",
+        };
+        index.removes_expired().then(|| {
+            let message = format!(
+                "MongoDB removes expired sessions, though autoRemove is '{mode}', since the index \
+                 {name} on `expiresAt` says so: {shell}.dropIndex({name:?}) changes that",
+                shell = self.in_shell()
+            );
+            Failure::new(Code::Options, message)
+        })
     }
 
     /// What stores on Mongoose leave behind.
@@ -151,7 +197,7 @@ impl Collection {
     }
 
     /// The collection, as one calls it in mongosh.
-    fn in_shell(&self) -> String {
+    pub(super) fn in_shell(&self) -> String {
         format!("db.getCollection({:?})", self.records.name())
     }
 }
@@ -173,14 +219,24 @@ impl From<&Document> for Index {
         let keys = index.get_document("key").ok();
         let only = keys.filter(|keys| keys.len() == 1);
         let (field, direction) = only.and_then(|keys| keys.iter().next()).unzip();
+        let (first, order) = keys.and_then(|keys| keys.iter().next()).unzip();
+        let is_partial = index.contains_key("partialFilterExpression");
+        let compares_otherwise = index.contains_key("collation");
         Index {
             name: index.get_str("name").unwrap_or_default().into(),
             field: field.cloned(),
+            first: first.cloned(),
+            finds: order.is_some_and(finds) && !is_partial && !compares_otherwise,
             is_ascending: direction.and_then(number) == Some(1.0),
             removes_after: index.get("expireAfterSeconds").and_then(number),
-            is_partial: index.contains_key("partialFilterExpression"),
+            is_partial,
         }
     }
+}
+
+/// Whether an index in this order (1, -1, 'hashed') finds documents by a value.
+fn finds(order: &Bson) -> bool {
+    number(order).is_some() || order.as_str() == Some("hashed")
 }
 
 fn number(value: &Bson) -> Option<f64> {
@@ -189,5 +245,25 @@ fn number(value: &Bson) -> Option<f64> {
         Bson::Int64(number) => Some(*number as f64),
         Bson::Double(number) => Some(*number),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_documents_by_a_value_is_known() {
+        let index = |index: Document| Index::from(&index);
+        let orders: [Bson; 3] = [1.into(), Bson::Double(-1.0), "hashed".into()];
+        for order in orders {
+            assert!(index(doc! { "key": { "a": order, "b": 1 } }).finds);
+        }
+        for order in ["2dsphere", "text"] {
+            assert!(!index(doc! { "key": { "a": order } }).finds);
+        }
+        let partial = doc! { "a": { "$exists": true } };
+        assert!(!index(doc! { "key": { "a": 1 }, "partialFilterExpression": partial }).finds);
+        assert!(!index(doc! { "key": { "a": 1 }, "collation": { "locale": "de" } }).finds);
     }
 }

@@ -10,8 +10,10 @@ mod failure;
 mod fence;
 mod index;
 mod look;
+mod lookup_index;
 mod numbers;
 mod query;
+mod removal;
 mod reply;
 mod sent;
 mod statement;
@@ -37,7 +39,7 @@ use tokio::time::Instant;
 
 use crate::error::Failure;
 use crate::operation::Id;
-use crate::options::Options;
+use crate::options::{AutoRemove, Options};
 
 pub use availability::Availability;
 use failure::Sorted;
@@ -75,6 +77,11 @@ pub struct Collection {
     /// The same, as the primary has them now, whatever the application reads from.
     latest: mongodb::Collection<RawDocumentBuf>,
     write_concern: Option<RawDocumentBuf>,
+    /// Whether a session keeps when it was made.
+    pub timestamps: bool,
+    pub auto_remove: AutoRemove,
+    /// Paths in `data`, each to have an index.
+    indexes: Vec<String>,
     timeout: Duration,
     availability: Availability,
     numbers: Numbers,
@@ -107,6 +114,9 @@ impl Collection {
             records: database.collection(&options.collection),
             latest: database.collection_with_options(&options.collection, latest()),
             write_concern: write_concern.and_then(write::write_concern_document),
+            timestamps: options.timestamps,
+            auto_remove: options.auto_remove,
+            indexes: options.indexes.clone(),
             timeout: options.timeout,
             availability: availability.clone(),
             numbers: Numbers::new(client_options.retry_writes != Some(false)),
@@ -192,8 +202,15 @@ impl Collection {
 
     async fn run(&self, command: Document) -> Result<Document, Failure> {
         let reply = self.database.run_command(command).into_future();
-        let reply = self.in_time(Instant::now() + BACKGROUND_LIMIT, reply).await;
-        reply.map_err(|sorted| sorted.failure)
+        self.in_background(reply).await
+    }
+
+    async fn in_background<T>(
+        &self,
+        answer: impl Future<Output = mongodb::error::Result<T>>,
+    ) -> Result<T, Failure> {
+        let answer = self.in_time(Instant::now() + BACKGROUND_LIMIT, answer);
+        answer.await.map_err(|sorted| sorted.failure)
     }
 
     /// Resolves when sessions were made since this was last called.

@@ -18,7 +18,8 @@ pub fn matching(filter: &Filter) -> Document {
     }
 }
 
-fn in_data(path: &str) -> String {
+/// The field in which sessions are found by their value at a path, and so are in its index.
+pub fn in_data(path: &str) -> String {
     format!("data.{path}")
 }
 

@@ -15,6 +15,8 @@ use crate::record;
 pub struct Dates {
     pub updated_at: DateTime,
     pub expires_at: DateTime,
+    /// What a session that is made keeps of it, where it does.
+    pub created_at: Option<DateTime>,
 }
 
 impl Dates {
@@ -24,6 +26,7 @@ impl Dates {
         Dates {
             updated_at,
             expires_at: record::expiry(updated_at, lifetime),
+            created_at: None,
         }
     }
 
@@ -45,7 +48,12 @@ pub fn write_whole(id: &Id, data: &RawDocument, dates: Dates) -> Statement {
     let mut set = RawDocumentBuf::new();
     set.append(cstr!("data"), data);
     dates.append_to(&mut set);
-    update(id, &filter(id), &operator(cstr!("$set"), &set), true)
+    let mut change = operator(cstr!("$set"), &set);
+    if let Some(created_at) = dates.created_at {
+        let made = operator(cstr!("createdAt"), created_at);
+        change.append(cstr!("$setOnInsert"), made);
+    }
+    update(id, &filter(id), &change, true)
 }
 
 /// Writes what a request changed in a session that exists.

@@ -9,9 +9,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::Completions;
+use super::removal::remove_expired;
 use crate::collection::{Availability, Collection};
 use crate::error::{Code, Failure};
-use crate::options::Options;
+use crate::options::{AutoRemove, Options};
 
 /// The pause between attempts to resolve the address or to make the index.
 const BACKGROUND_PAUSE: Duration = Duration::from_millis(100);
@@ -42,6 +43,7 @@ pub enum Connection {
         _indexing: AbortOnDrop<()>,
         /// Beside the operations, which wait for it only where they need to know.
         _asking: AbortOnDrop<()>,
+        _removing: Option<AbortOnDrop<()>>,
     },
     /// The driver cannot do what the options ask for.
     Impossible(Failure),
@@ -117,10 +119,18 @@ impl Connection {
         } = former
         {
             let asking = ask_for_numbers(collection.clone(), completions.clone());
+            let removing = match collection.auto_remove {
+                AutoRemove::Interval(every) => {
+                    let removing = remove_expired(collection.clone(), every, completions.clone());
+                    Some(AbortOnDrop(tokio::spawn(removing)))
+                }
+                AutoRemove::Native | AutoRemove::Disabled => None,
+            };
             *self = Connection::Ready {
                 collection,
                 _indexing: task,
                 _asking: AbortOnDrop(tokio::spawn(asking)),
+                _removing: removing,
             };
         }
     }
@@ -165,7 +175,7 @@ async fn index(
     let mut made = Some(made);
     let mut told = HashSet::new();
     loop {
-        let warnings = match collection.ensure_index().await {
+        let warnings = match collection.ensure_indexes().await {
             Err(failure) if matches!(failure.code, Code::Unavailable | Code::Timeout) => {
                 tokio::time::sleep(BACKGROUND_PAUSE).await;
                 continue;

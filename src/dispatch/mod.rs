@@ -11,6 +11,7 @@ mod doubts;
 mod errand;
 mod flow;
 mod lanes;
+mod removal;
 mod sending;
 mod sweep;
 mod wide;
