@@ -9,8 +9,9 @@ const { describe, it } = require('node:test')
 const { promisify } = require('node:util')
 const { createSession } = require('koa-session-7')
 const { MongoClient } = require('mongodb')
-const { readPage, root, take } = require('../support/pages')
+const { readPage, root, rowsOf, take } = require('../support/pages')
 const snippetsOf = require('../support/snippets')
+const { SessionStore } = require('../..')
 
 const { KoaOfSnippet, StoreOfSnippet, assertAllUsed, request } = snippetsOf
 const snippets = snippetsOf.useSnippets()
@@ -206,6 +207,63 @@ describe('docs/errors.md', () => {
     await store.set('id', { a: 2 }, 'session', { ctx })
     store.emit('warning', new Error('a warning'))
     assert.deepEqual(said.sort(), ['A request ended after its session was destroyed.', 'a warning'])
+  })
+
+  it('has no snippet that was not run', () => assertAllUsed(page))
+})
+
+describe('docs/calls.md', () => {
+  const page = readPage('docs/calls.md')
+
+  it('lists the calls that the typings have', () => {
+    const listed = rowsOf(page.text).map(({ names }) => names[0].match(/^\w+/)[0])
+    const calls = Object.getOwnPropertyNames(SessionStore.prototype)
+    assert.deepEqual(listed.toSorted(), calls.filter((name) => name !== 'constructor').toSorted())
+  })
+
+  it('shows the example of the README', () => {
+    const code = take(page, 'store.destroyMany(')
+    assert.equal(code, take(readPage('README.md'), 'store.destroyMany('))
+  })
+
+  it('lists the devices of a user without telling ids', async () => {
+    const store = snippets.store()
+    const app = appWithSession(store)
+    await snippets.run(take(page, 'store.all('), { app, store })
+    app.use((ctx) => {
+      Object.assign(ctx.session, { device: ctx.query.device, userInfo: { id: 7 } })
+      ctx.body = ''
+    })
+    const http = app.listen(0)
+    const { cookie } = await request(http, '/sign-in?device=phone')
+    await request(http, '/sign-in?device=desk')
+    const devices = JSON.parse((await request(http, '/devices', cookie)).body)
+    const seen = devices.map(({ name, current }) => [name, current])
+    assert.deepEqual(seen.sort(), [
+      ['desk', false],
+      ['phone', true],
+    ])
+    assert.deepEqual(Object.keys(devices[0]), ['name', 'seen', 'current'])
+  })
+
+  it('counts with operators of the application', async () => {
+    const store = snippets.store({ collection: 'ages' })
+    for (const age of [17, 18, 70]) await store.set(`aged ${age}`, { userInfo: { age } })
+    const said = []
+    const console = { log: (words) => said.push(words) }
+    await snippets.run(take(page, 'operators: true'), { store, console })
+    assert.deepEqual(said, [2])
+  })
+
+  it('tells whether a session was there to renew', async () => {
+    const said = []
+    const console = { log: (words) => said.push(words) }
+    const store = snippets.store()
+    const code = take(page, 'store.touch(')
+    await snippets.run(code, { store, console })
+    await store.set('some id', { a: 1 })
+    await snippets.run(code, { store, console })
+    assert.deepEqual(said, ['This session is gone.'])
   })
 
   it('has no snippet that was not run', () => assertAllUsed(page))

@@ -56,6 +56,28 @@ for (const page of [readPage('README.md'), readPage('README.zh-CN.md')]) {
       assert.equal(planted.userInfo, undefined)
     })
 
+    it('shows how to sign out my other devices, for good', async () => {
+      const store = snippets.store()
+      const app = appWithSession(store)
+      await snippets.run(take(page, 'store.destroyMany('), { app, store })
+      app.use((ctx) => {
+        if (ctx.path === '/sign-in') ctx.session.userInfo = { id: Number(ctx.query.id) }
+        ctx.body = JSON.stringify(ctx.session.userInfo ?? null)
+      })
+      const http = app.listen(0)
+      const signIn = async (id) => (await request(http, `/sign-in?id=${id}`)).cookie
+      const [here, there, elsewhere, other] = await Promise.all([42, 42, 42, 43].map(signIn))
+      const answer = await request(http, '/sign-out-others', here)
+      assert.equal(answer.body, 'Signed out on 2 other devices.')
+      const seen = await Promise.all(
+        [here, there, elsewhere, other].map((cookie) => request(http, '/', cookie)),
+      )
+      assert.deepEqual(
+        seen.map(({ body }) => JSON.parse(body)?.id),
+        [42, undefined, undefined, 43],
+      )
+    })
+
     it('lists options of the store with the defaults that they have', () => {
       const rows = rowsOf(page.text).filter(({ names: [name] }) => name in SETTINGS)
       assert.ok(rows.length >= 7)
