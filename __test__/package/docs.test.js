@@ -246,6 +246,13 @@ describe('docs/calls.md', () => {
     assert.deepEqual(Object.keys(devices[0]), ['name', 'seen', 'current'])
   })
 
+  it('makes the index that finds the sessions of a user', async () => {
+    await snippets.run(take(page, 'indexes: ['), { SessionStore: StoreOfSnippet })
+    await StoreOfSnippet.made[0].set('indexed', { userInfo: { id: 1 } })
+    const indexes = async () => (await snippets.collection().indexes()).map(({ name }) => name)
+    while (!(await indexes()).includes('data.userInfo.id_1')) await StoreOfSnippet.made[0].ids()
+  })
+
   it('counts with operators of the application', async () => {
     const store = snippets.store({ collection: 'ages' })
     for (const age of [17, 18, 70]) await store.set(`aged ${age}`, { userInfo: { age } })

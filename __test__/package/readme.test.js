@@ -57,7 +57,7 @@ for (const page of [readPage('README.md'), readPage('README.zh-CN.md')]) {
     })
 
     it('shows how to sign out my other devices, for good', async () => {
-      const store = snippets.store()
+      const store = snippets.store({ collection: `devices in ${page.file}` })
       const app = appWithSession(store)
       await snippets.run(take(page, 'store.destroyMany('), { app, store })
       app.use((ctx) => {
