@@ -52,7 +52,7 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * @param request the store remembers what `ctx` read, for the writes of the same request
    *
    * Rejects with `ERR_SESSION_ID` (not a string), `ERR_SESSION_VALUE` (the stored document is
-   * malformed), `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`.
+   * malformed), `ERR_DECRYPT` (it cannot be decrypted; it stays as it is), `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`.
    */
   get(
     id: string,
@@ -78,7 +78,7 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * @param request `changed` and `rolling` are not used: the store compares by itself
    *
    * Rejects with `ERR_SESSION_ID`, `ERR_SESSION_VALUE` (naming the path of a value that cannot be
-   * stored), `ERR_SESSION_TOO_LARGE`, `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`,
+   * stored), `ERR_SESSION_TOO_LARGE`, `ERR_DECRYPT` (of a write that has to read the session first), `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`,
    * `ERR_CLOSED`. After `ERR_TIMEOUT`, `ERR_UNAVAILABLE` and a write concern that was not met the
    * write may or may not have taken place.
    */
@@ -255,6 +255,9 @@ declare namespace SessionStore {
    * - `ERR_TIMEOUT`: a server is there, but did not answer within `timeoutMS`
    * - `ERR_AUTH`: MongoDB refused the credentials, or the user lacks a privilege
    * - `ERR_SERVER`: MongoDB answered with another error; see `mongoCode`
+   * - `ERR_DECRYPT`: the stored session was encrypted under a key that is not among those of the
+   *   option `encryption` (the message has its fingerprint), or was changed, cut off or moved; it is
+   *   left as it is
    * - `ERR_CLOSED`: the store is closed
    * - `ERR_BINARY`: the native addon for this platform is missing or does not load; the constructor
    *   throws it
@@ -269,6 +272,7 @@ declare namespace SessionStore {
     | 'ERR_TIMEOUT'
     | 'ERR_AUTH'
     | 'ERR_SERVER'
+    | 'ERR_DECRYPT'
     | 'ERR_CLOSED'
     | 'ERR_BINARY'
     | 'INFO_AVAILABLE'
@@ -434,6 +438,17 @@ declare namespace SessionStore {
      */
     indexes?: readonly string[]
     /**
+     * Encrypts what sessions say: each value at the top level of a session, by AES-256-GCM, before it
+     * leaves the process. The names of these keys, koa-session's own `_expire`, `_maxAge` and
+     * `_session`, the id and the dates stay readable.
+     *
+     * The first key encrypts, each of them decrypts: to change keys, put a new one first, and take an
+     * old one out when nothing is encrypted under it any more. A session that is stored plain, or under
+     * an older key, is read, and its next write encrypts all of it. docs/encryption.md says what this
+     * protects from, how keys are rotated, and the format. Default: nothing is encrypted.
+     */
+    encryption?: EncryptionOptions
+    /**
      * The name under which the Mongoose model is registered; of two stores on one Mongoose at most
      * one can do without. Refused where a model over another collection has it. Without effect if
      * `connection` is not Mongoose's. Default: `'Session'`.
@@ -449,6 +464,14 @@ declare namespace SessionStore {
      * from a `MongoClient` or `Db`.
      */
     bson?: BsonLike
+  }
+
+  export interface EncryptionOptions {
+    /**
+     * At least one, each of 32 bytes or more, of which a string has as many as its UTF-8:
+     * `openssl rand -base64 32` makes one. They are copied, and show in no message.
+     */
+    keys: readonly (string | Uint8Array)[]
   }
 
   /**

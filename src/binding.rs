@@ -18,6 +18,7 @@ use crate::operation::{
 };
 use crate::options::{AutoRemove, Options};
 use crate::recent::RecentReads;
+use crate::seal::Sealer;
 
 /// The token of outcomes that belong to no operation: warnings, and sessions that a sweep destroyed.
 const NO_OPERATION: u32 = 0;
@@ -86,7 +87,9 @@ impl From<&Page> for FoundObject {
 /// Tokens, as many outcomes, the number in [`RecentReads`] of the first of these (the others follow),
 /// and when the sessions among them end (0: not known). The last is empty where nobody asks: without
 /// `touchAfter`.
-type Bunch = FnArgs<(Vec<u32>, Vec<Settled>, f64, Vec<f64>)>;
+///
+/// At the end, the places of sessions that are outdated: stored otherwise than they would be now.
+type Bunch = FnArgs<(Vec<u32>, Vec<Settled>, f64, Vec<f64>, Vec<u32>)>;
 
 /// Never keeps the process alive: `lib/call/operations.js` does, while an operation is under way.
 type Settle = ThreadsafeFunction<Bunch, (), Bunch, Status, false, true>;
@@ -158,11 +161,15 @@ impl Completions for ToJavaScript {
                 .collect(),
             false => Vec::new(),
         };
+        let outdated = (0..)
+            .zip(&outcomes)
+            .filter(|(_, (_, outcome))| is_outdated(outcome));
+        let outdated = outdated.map(|(place, _)| place).collect();
         let (tokens, outcomes): (Vec<_>, Vec<_>) = outcomes.into_iter().unzip();
         let outcomes = once_each(outcomes);
         // The only way to fail is that the environment is going away, and the promises with it.
         self.settle.call(
-            (tokens, outcomes, first, expiry).into(),
+            (tokens, outcomes, first, expiry, outdated).into(),
             ThreadsafeFunctionCallMode::NonBlocking,
         );
     }
@@ -191,6 +198,10 @@ fn expiry(outcome: &Outcome) -> f64 {
         Outcome::Found(found) => found.read.expires_at.unwrap_or_default() as f64,
         _ => 0.0,
     }
+}
+
+fn is_outdated(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Found(found) if found.read.is_outdated)
 }
 
 /// A session that many reads of a batch have found crosses once.
@@ -223,6 +234,8 @@ pub struct SessionsOptions {
     pub auto_remove_interval_ms: f64,
     pub indexes: Vec<String>,
     pub server_api: Option<ServerApiObject>,
+    /// The keys of `encryption`; none if it is off.
+    pub encryption_keys: Vec<Uint8Array>,
 }
 
 #[napi(object, object_to_js = false)]
@@ -243,6 +256,10 @@ impl SessionsOptions {
             "disabled" => AutoRemove::Disabled,
             _ => AutoRemove::Native,
         };
+        if !self.encryption_keys.is_empty() {
+            let sealer = Sealer::new(&self.encryption_keys, &self.indexes);
+            options.sealer = Some(Arc::new(sealer));
+        }
         options.indexes = self.indexes;
         if let Some(api) = self.server_api {
             options.set_server_api(&api.version, api.strict, api.deprecation_errors)?;
@@ -287,7 +304,7 @@ impl Sessions {
     /// connecting goes on in the background.
     #[napi(
         constructor,
-        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FoundObject | FailureObject>, firstReadNumber: number, expiry: Array<number>) => void"
+        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FoundObject | FailureObject>, firstReadNumber: number, expiry: Array<number>, outdated: Array<number>) => void"
     )]
     pub fn new(options: SessionsOptions, settle: Function<'_, Bunch, ()>) -> Result<Self> {
         let thrown = |failure: Failure| Error::from_reason(failure.message);
@@ -321,13 +338,13 @@ impl Sessions {
     }
 
     /// Writes what the request changed since it read the session. `read` is the number under which
-    /// that is kept, or else the content; `expires_at` is when it ends (0: not known); `writing` is
-    /// what the request may have written since.
+    /// that is kept, or else the content; `expires_at` is when it ends (0: not known), `is_outdated`
+    /// whether it is to be written anew as a whole; `writing` is what the request may have written since.
     ///
     /// False, and nothing is done, if nothing is kept under this number any more.
     #[allow(clippy::too_many_arguments)] // by position, so that no object is walked
     #[napi(
-        ts_args_type = "token: number, id: string, data: Uint8Array, lifetime: number, read: number | string | Uint8Array, expiresAt: number, writing?: Array<Uint8Array>"
+        ts_args_type = "token: number, id: string, data: Uint8Array, lifetime: number, read: number | string | Uint8Array, expiresAt: number, isOutdated: boolean, writing?: Array<Uint8Array>"
     )]
     pub fn change(
         &self,
@@ -337,6 +354,7 @@ impl Sessions {
         lifetime: f64,
         read: Either<f64, Encoded<'_>>,
         expires_at: f64,
+        is_outdated: bool,
         writing: Option<Vec<BufferSlice<'_>>>,
     ) -> bool {
         let read = match read {
@@ -354,6 +372,7 @@ impl Sessions {
             read: Some(Read {
                 content: read,
                 expires_at: (expires_at != 0.0).then_some(expires_at as i64),
+                is_outdated,
             }),
             writing: (writing.into_iter().flatten())
                 .map(|bytes| Content::Bson(bytes.to_vec()))

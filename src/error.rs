@@ -19,6 +19,8 @@ pub enum Code {
     Auth,
     /// MongoDB answered with another error.
     Server,
+    /// The stored session was encrypted under a key that is not there, or was changed.
+    Decrypt,
     /// The store is closed.
     Closed,
     /// No error: what the warning says that told of an absence before.
@@ -35,6 +37,7 @@ impl Code {
             Code::Timeout => "ERR_TIMEOUT",
             Code::Auth => "ERR_AUTH",
             Code::Server => "ERR_SERVER",
+            Code::Decrypt => "ERR_DECRYPT",
             Code::Closed => "ERR_CLOSED",
             Code::Available => "INFO_AVAILABLE",
         }

@@ -13,6 +13,7 @@
 //! * [`recent`]: what was read lately, which a write then need not bring back.
 //! * [`record`]: the stored document and its expiry.
 //! * [`difference`]: what a request changed between the session it read and the one it writes.
+//! * [`seal`]: what a session says, stored encrypted; ids stored as keyed hashes.
 //! * [`codec`]: JSON text ⇄ BSON.
 //!
 //! [`operation`], [`options`] and [`error`] are the words that these layers share.
@@ -32,3 +33,4 @@ pub mod options;
 mod promises;
 pub mod recent;
 pub mod record;
+pub mod seal;

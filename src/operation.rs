@@ -38,6 +38,9 @@ pub struct Read {
     pub content: Content,
     /// When it ends, in milliseconds since 1970. Unknown where another store wrote it.
     pub expires_at: Option<i64>,
+    /// It is stored otherwise than it would be now, such as not encrypted: the next write of the session
+    /// writes all of it anew.
+    pub is_outdated: bool,
 }
 
 #[derive(Debug)]

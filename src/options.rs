@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -11,6 +12,7 @@ use mongodb::options::{
 };
 
 use crate::error::{Code, Failure};
+use crate::seal::Sealer;
 
 /// As in the official driver for Node.
 pub const DEFAULT_MAX_POOL_SIZE: u32 = 100;
@@ -32,6 +34,8 @@ pub struct Options {
     pub auto_remove: AutoRemove,
     /// Paths in `data`, each to have an index.
     pub indexes: Vec<String>,
+    /// What encrypts the sessions, if they are to be encrypted.
+    pub sealer: Option<Arc<Sealer>>,
 }
 
 /// Who removes sessions that have ended.
@@ -69,6 +73,7 @@ impl Options {
             timestamps: false,
             auto_remove: AutoRemove::Native,
             indexes: Vec::new(),
+            sealer: None,
         })
     }
 

@@ -154,6 +154,7 @@ export const everyCode: Record<SessionStoreErrorCode, true> = {
   ERR_TIMEOUT: true,
   ERR_AUTH: true,
   ERR_SERVER: true,
+  ERR_DECRYPT: true,
   ERR_CLOSED: true,
   ERR_BINARY: true,
   INFO_AVAILABLE: true,

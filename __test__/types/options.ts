@@ -34,6 +34,7 @@ new SessionStore({
   autoRemoveInterval: 5,
   timestamps: true,
   indexes: ['userInfo.id'],
+  encryption: { keys: ['x'.repeat(32), Buffer.alloc(32)] },
   timeoutMS: 5000,
   maxPoolSize: 4,
   writeConcern: { w: 'majority', journal: true },
@@ -51,6 +52,8 @@ new SessionStore({ connection: null })
 new SessionStore({ connection: client.connect() })
 // @ts-expect-error: a collection is no connection
 new SessionStore({ connection: client.db().collection('sessions') })
+// @ts-expect-error: a list of keys
+new SessionStore({ connection, encryption: { keys: 'x' } })
 // @ts-expect-error: a typing error
 new SessionStore({ connection, colection: 'sessions' })
 // @ts-expect-error: the module, not its name

@@ -48,12 +48,13 @@ class Operation {
    * @param {Outcome} outcome
    * @param {number} readNumber under which Rust keeps a session that was found
    * @param {number} [expiresAt] of such a session, where it is known
+   * @param {boolean} [isOutdated] of such a session: its next write writes it anew as a whole
    */
-  settle(outcome, readNumber, expiresAt = 0) {
+  settle(outcome, readNumber, expiresAt = 0, isOutdated = false) {
     if (isFailure(outcome)) {
       this.fail(outcome)
     } else {
-      this.succeed(outcome, readNumber, expiresAt)
+      this.succeed(outcome, readNumber, expiresAt, isOutdated)
     }
   }
 
@@ -61,8 +62,9 @@ class Operation {
    * @param {any} _outcome
    * @param {number} _readNumber
    * @param {number} _expiresAt
+   * @param {boolean} _isOutdated
    */
-  succeed(_outcome, _readNumber, _expiresAt) {
+  succeed(_outcome, _readNumber, _expiresAt, _isOutdated) {
     this.resolve(undefined)
   }
 
@@ -96,8 +98,9 @@ class Read extends Operation {
    * @param {Content | number} content
    * @param {number} readNumber
    * @param {number} expiresAt
+   * @param {boolean} isOutdated
    */
-  succeed(content, readNumber, expiresAt) {
+  succeed(content, readNumber, expiresAt, isOutdated) {
     if (typeof content === 'number') {
       this.resolve(undefined)
       return
@@ -105,7 +108,8 @@ class Read extends Operation {
     try {
       const data = this.decode(content)
       const { sessions } = this
-      this.knowledge.learn(this.call, { content, readNumber, expiresAt, sessions })
+      const read = { content, readNumber, expiresAt, isOutdated, sessions }
+      this.knowledge.learn(this.call, read)
       this.resolve(data)
     } catch (error) {
       this.reject(error)
@@ -162,11 +166,11 @@ class Write extends Operation {
    * @param {Content | number} known what was read, or its number
    * @returns {boolean} false if nothing is kept under the number any more
    */
-  #change(sessions, token, { expiresAt }, known) {
+  #change(sessions, token, { expiresAt, isOutdated }, known) {
     const { id, content, lifetime, before } = this
     return before.length === 0
-      ? sessions.change(token, id, content, lifetime, known, expiresAt)
-      : sessions.change(token, id, content, lifetime, known, expiresAt, before)
+      ? sessions.change(token, id, content, lifetime, known, expiresAt, isOutdated)
+      : sessions.change(token, id, content, lifetime, known, expiresAt, isOutdated, before)
   }
 
   /** @param {number} meaning */
@@ -180,6 +184,7 @@ class Write extends Operation {
         content,
         readNumber: undefined,
         expiresAt: Date.now() + lifetime,
+        isOutdated: false,
         sessions: undefined,
       })
     }

@@ -43,8 +43,9 @@ class Operations {
    * @param {import('./operation').Outcome} outcome
    * @param {number} readNumber
    * @param {number} [expiresAt]
+   * @param {boolean} [isOutdated]
    */
-  settle(token, outcome, readNumber, expiresAt) {
+  settle(token, outcome, readNumber, expiresAt, isOutdated) {
     const operation = this.#byToken[token]
     this.#byToken[token] = undefined
     this.#free.push(token)
@@ -52,7 +53,7 @@ class Operations {
       this.#alive.unref()
       this.sender = undefined
     }
-    operation?.settle(outcome, readNumber, expiresAt)
+    operation?.settle(outcome, readNumber, expiresAt, isOutdated)
     if (this.#watchers.length > 0 && operation) {
       this.#tell(operation)
     }

@@ -14,6 +14,7 @@ const { decoder, encode } = require('../values/values')
  * @property {number} [readNumber]
  * @property {object} [sessions] where it was read
  * @property {number} expiresAt
+ * @property {boolean} isOutdated whether its next write writes it anew as a whole, such as encrypted
  */
 
 /** So many writes under way, or failed, a request remembers one by one. */

@@ -36,10 +36,12 @@ function openSessions({ uri, db, serverApi }, options, operations, background) {
   const { collection, timeoutMS: timeoutMs, timestamps, autoRemove, indexes } = options
   const touchAfterMs = options.touchAfter * 1000
   const autoRemoveIntervalMs = options.autoRemoveInterval * 60_000
+  const encryptionKeys = options.encryption?.() ?? []
   const where = { uri, db, collection, serverApi }
-  const how = { timeoutMs, touchAfterMs, timestamps, autoRemove, autoRemoveIntervalMs, indexes }
+  const how = { timeoutMs, touchAfterMs, autoRemove, autoRemoveIntervalMs }
+  const stored = { timestamps, indexes, encryptionKeys }
   try {
-    return new Sessions({ ...where, ...how }, settler(operations, background))
+    return new Sessions({ ...where, ...how, ...stored }, settler(operations, background))
   } catch (error) {
     throw connectionError(error)
   }
@@ -66,9 +68,11 @@ function settler(operations, { warn, destroyed }) {
    * @param {import('./operation').Outcome[]} outcomes
    * @param {number} firstReadNumber
    * @param {number[]} expiry
+   * @param {number[]} outdated places in the others
    */
-  return (tokens, outcomes, firstReadNumber, expiry) => {
+  return (tokens, outcomes, firstReadNumber, expiry, outdated) => {
     let outcome = outcomes[0]
+    let place = 0 // in `outdated`, which ascends
     for (let index = 0; index < tokens.length; index++) {
       if (outcomes[index] !== SAME) {
         outcome = outcomes[index]
@@ -77,7 +81,10 @@ function settler(operations, { warn, destroyed }) {
         const told = /** @type {any} */ (outcome)
         told.code === undefined ? destroyed(told.ids) : warn(toError(told))
       } else {
-        operations.settle(tokens[index], outcome, firstReadNumber + index, expiry[index])
+        const isOutdated = outdated[place] === index
+        place += isOutdated ? 1 : 0
+        const readNumber = firstReadNumber + index
+        operations.settle(tokens[index], outcome, readNumber, expiry[index], isOutdated)
       }
     }
   }

@@ -25,6 +25,8 @@ const ELSEWHERE = /** @type {Record<string, string>} */ ({
   ...each('connection', 'url uri connectionstring connectionuri connectionurl conn'),
   ...each('connection', 'mongo mongourl mongouri mongodb mongodburl mongodburi client mongoclient'),
   ...each('connection', 'mongoose mongooseconnection mongooseinstance'),
+  ...each('encryption', 'crypto encrypt encryptionkey encryptionkeys secret'),
+  ...each('hashIds', 'hashid hashsessionid hashsessionids'),
   ...ALIASES,
 })
 

@@ -28,6 +28,8 @@ const { formatUri } = require('./uri')
  * @property {number} autoRemoveInterval in minutes
  * @property {boolean} timestamps
  * @property {string[]} indexes paths in a session
+ * @property {import('./keys').Keys | undefined} encryption
+ * @property {import('./keys').Keys | undefined} hashIds
  * @property {number} timeoutMS the time that an operation may take as a whole
  * @property {number} serverSelectionTimeoutMS
  */
@@ -60,7 +62,7 @@ function readOptions(options) {
   const given = readGiven(options)
   const own = { ...DEFAULTS, ...given }
   const { connection, collection, expires, name, db, touchAfter } = own
-  const { autoRemove, autoRemoveInterval, timestamps, indexes } = own
+  const { autoRemove, autoRemoveInterval, timestamps, indexes, encryption, hashIds } = own
   if (given.autoRemoveInterval !== undefined && autoRemove !== 'interval') {
     throw optionsError("option 'autoRemoveInterval' is for nothing without autoRemove 'interval'")
   }
@@ -77,7 +79,8 @@ function readOptions(options) {
   const limits = { timeoutMS, serverSelectionTimeoutMS }
   const removal = { autoRemove, autoRemoveInterval }
   const stored = { collection, expires, touchAfter, timestamps, indexes, ...removal }
-  return { source, bson, name, ...stored, ...limits }
+  const hidden = { encryption, hashIds }
+  return { source, bson, name, ...stored, ...hidden, ...limits }
 }
 
 /** @param {Record<string, unknown>} options */

@@ -1,5 +1,6 @@
 'use strict'
 
+const keys = require('./keys')
 const kinds = require('./kinds')
 const { optionsError } = require('../errors')
 const { ALIASES, unknownOption } = require('./names')
@@ -74,6 +75,7 @@ const SETTINGS = /** @type {Record<string, Setting>} */ ({
   autoRemoveInterval: own(kinds.minutes, 10),
   timestamps: own(flag, false),
   indexes: own(kinds.paths, []),
+  encryption: own(keys.encryption),
 
   // How long an operation may take as a whole. The driver has no such limit, nor the two below it,
   // which are limits on parts of an operation: see `timeLimit` in options.js.

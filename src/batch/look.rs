@@ -5,11 +5,12 @@ use std::sync::Arc;
 use mongodb::bson::RawDocument;
 use tokio::time::Instant;
 
-use super::{content, id_of};
+use super::{content, id_of, stored};
 use crate::collection::{Collection, Look};
 use crate::error::Failure;
 use crate::operation::{Action, Listed, Operation, Outcome, Page, Wide};
 use crate::record;
+use crate::seal::Sealer;
 
 /// The most sessions of a page, in which they come with their content or without it.
 const WITH_DATA: usize = 256;
@@ -58,19 +59,24 @@ async fn page(
     deadline: Instant,
 ) -> Result<Outcome, Failure> {
     let with_data = look.with_data;
-    let make = |record: &RawDocument| listed(record, with_data);
+    let sealer = collection.sealer.as_deref();
+    let make = |record: &RawDocument| listed(sealer, record, with_data);
     let (sessions, is_last) = collection.look(look, deadline, make).await?;
     let sessions = sessions.into_iter().flatten().collect();
     Ok(Outcome::Page(Arc::new(Page { sessions, is_last })))
 }
 
 /// One that cannot be read does not hide the others.
-fn listed(record: &RawDocument, with_data: bool) -> Option<Listed> {
-    let data = record.get_document("data");
+fn listed(sealer: Option<&Sealer>, record: &RawDocument, with_data: bool) -> Option<Listed> {
+    let data = record.get_document("data").ok();
+    let content = |data| {
+        let opened = stored::open(sealer, record, data)?;
+        content(&opened.session)
+    };
     Some(Listed {
         id: id_of(record)?,
         content: match with_data {
-            true => Some(content(data.ok()?)),
+            true => Some(content(data?)),
             false => None,
         },
         updated_at: record::updated_at(record),

@@ -6,6 +6,7 @@
 mod destroy;
 pub mod look;
 mod set;
+mod stored;
 mod touch;
 
 use std::collections::HashMap;
@@ -55,7 +56,7 @@ impl Batch<'_> {
         let ids: Vec<Id> = self.by_id().map(|gets| gets[0].id.clone()).collect();
         let mut gets: HashMap<&Id, &[Arc<Operation>]> =
             self.by_id().map(|gets| (&gets[0].id, gets)).collect();
-        let make = |record: &RawDocument| Some((id_of(record)?, outcome_of_record(record)));
+        let make = |record: &RawDocument| Some((id_of(record)?, self.outcome_of_record(record)));
         let mut ended = Vec::with_capacity(self.operations.len());
         let found = |found: Vec<Option<(Id, Outcome)>>, is_last: bool| {
             for (id, outcome) in found.into_iter().flatten() {
@@ -80,6 +81,31 @@ impl Batch<'_> {
         ended
     }
 
+    fn outcome_of_record(&self, record: &RawDocument) -> Outcome {
+        let Some(data) = record::session(record, record::now()) else {
+            return Outcome::Missing;
+        };
+        let sealer = self.collection.sealer.as_deref();
+        let opened = match stored::open(sealer, record, data) {
+            Ok(opened) => opened,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+        let session = &*opened.session;
+        let content = match content(session) {
+            Ok(content) => content,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+        let bytes = Some(session.as_bytes()).filter(|bytes| RecentReads::is_worth_keeping(bytes));
+        Outcome::Found(Arc::new(Found {
+            read: Read {
+                content,
+                expires_at: record::expires_at(record),
+                is_outdated: !opened.is_current,
+            },
+            stored: bytes.map(Arc::from),
+        }))
+    }
+
     fn by_id(&self) -> impl Iterator<Item = &[Arc<Operation>]> {
         self.operations.chunk_by(|one, next| one.id == next.id)
     }
@@ -94,29 +120,11 @@ fn id_of(record: &RawDocument) -> Option<Id> {
     record.get_str("_id").ok().map(Id::from)
 }
 
-fn outcome_of_record(record: &RawDocument) -> Outcome {
-    let Some(data) = record::session(record, record::now()) else {
-        return Outcome::Missing;
-    };
-    let content = match content(data) {
-        Ok(content) => content,
-        Err(failure) => return Outcome::Failed(failure),
-    };
-    let bytes = Some(data.as_bytes()).filter(|bytes| RecentReads::is_worth_keeping(bytes));
-    Outcome::Found(Arc::new(Found {
-        read: Read {
-            content,
-            expires_at: record::expires_at(record),
-        },
-        stored: bytes.map(Arc::from),
-    }))
-}
-
-/// A stored session as JavaScript gets it.
-fn content(data: &RawDocument) -> Result<Content, Failure> {
-    match codec::to_json(data) {
+/// A session as JavaScript gets it.
+fn content(session: &RawDocument) -> Result<Content, Failure> {
+    match codec::to_json(session) {
         Ok(Some(text)) => Ok(Content::Json(text)),
-        Ok(None) => Ok(Content::Bson(data.as_bytes().to_vec())),
+        Ok(None) => Ok(Content::Bson(session.as_bytes().to_vec())),
         Err(_) => {
             let message = "the stored session is malformed";
             Err(Failure::new(Code::SessionValue, message))

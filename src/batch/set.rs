@@ -8,13 +8,14 @@ use std::time::Duration;
 use mongodb::bson::RawDocument;
 use tokio::time::Instant;
 
-use super::{Batch, Ended, id_of};
+use super::{Batch, Ended, id_of, stored};
 use crate::codec::{self, CodecError};
 use crate::collection::{self, Command, Dates, Statement, Written};
 use crate::difference::Difference;
 use crate::error::Failure;
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
 use crate::record::{self, MAX_RECORD_SIZE};
+use crate::seal::Sealer;
 
 /// The pause before a swap that somebody else was faster than is tried again.
 const SWAP_PAUSE: Duration = Duration::from_millis(2);
@@ -23,10 +24,13 @@ const SWAP_PAUSE: Duration = Duration::from_millis(2);
 enum Plan<'a> {
     /// As a statement of the batch's one command, and what it means if that succeeds.
     Update(Statement, Outcome, Upsert),
-    /// By compare-and-swap, for what `$set` and `$unset` cannot express. Takes more than one command.
+    /// By compare-and-swap, for what `$set` and `$unset` cannot express, and for what is to be written
+    /// anew as a whole. Takes more than one command.
     Swap {
         states: Vec<Cow<'a, RawDocument>>,
         data: Cow<'a, RawDocument>,
+        /// What it means if it succeeds.
+        meaning: Outcome,
     },
     /// Not at all: `touchAfter` has not passed since the last write.
     Nothing,
@@ -64,13 +68,18 @@ impl Batch<'_> {
                     self.leave.alone(std::slice::from_ref(operation));
                     continue;
                 }
-                Ok(Plan::Swap { states, data }) => self
+                Ok(Plan::Swap {
+                    states,
+                    data,
+                    meaning,
+                }) => self
                     .swap(operation, &states, &data)
                     .await
+                    .map(|is_there| if is_there { meaning } else { Outcome::Dropped })
                     .unwrap_or_else(Outcome::Failed),
                 Ok(Plan::Nothing) => Outcome::Unchanged,
                 Ok(Plan::Refused(failure)) => Outcome::Failed(failure),
-                Err(refused) => Outcome::Failed(refused.into()),
+                Err(refused) => Outcome::Failed(refused),
             };
             ended.push((operation.clone(), outcome));
         }
@@ -140,34 +149,40 @@ impl Batch<'_> {
     }
 
     /// Reads the session, applies this request's changes, writes if nobody wrote in between, else
-    /// again.
+    /// again. False if the session is gone.
     async fn swap(
         &self,
         operation: &Operation,
         states: &[Cow<'_, RawDocument>],
         data: &RawDocument,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<bool, Failure> {
         let Action::Set { lifetime, .. } = operation.action else {
-            return Ok(Outcome::Dropped);
+            return Ok(false);
         };
+        let (id, sealer) = (&operation.id, self.collection.sealer.as_deref());
         let malformed = |_| Failure::from(CodecError::Malformed);
         let mut difference = difference(states, data)?;
         difference.complete_expiry(data);
         loop {
-            let id = std::slice::from_ref(&operation.id);
             let deadline = self.trip.deadline;
-            let found = self.collection.find_latest(id, deadline).await?;
+            let ids = std::slice::from_ref(id);
+            let found = self.collection.find_latest(ids, deadline).await?;
             let Some(record) = found.first() else {
-                return Ok(Outcome::Dropped);
+                return Ok(false);
             };
-            let stored = match record.get_document("data") {
-                Ok(stored) => difference.apply(data, stored).map_err(malformed)?,
-                Err(_) => data.to_owned(),
+            let session = match record.get_document("data") {
+                Ok(current) => {
+                    let current = stored::open(sealer, record, current)?;
+                    let applied = difference.apply(data, &current.session);
+                    Cow::Owned(applied.map_err(malformed)?)
+                }
+                Err(_) => Cow::Borrowed(data),
             };
-            if self.is_too_large(&operation.id, &stored) {
+            let session = stored::seal(sealer, id, session)?;
+            if self.is_too_large(id, session.size()) {
                 return Err(collection::too_large());
             }
-            let swap = collection::write_swap(&operation.id, record, &stored, Dates::of(lifetime));
+            let swap = collection::write_swap(id, record, &session, self.dates(lifetime));
             let mut write = (self.collection)
                 .write(Command::Update, vec![swap], self.trip)
                 .await;
@@ -175,14 +190,14 @@ impl Batch<'_> {
             let written = answer.and_then(|answer| answer.into_written().next());
             match written.map(|(_, written)| written) {
                 Some(Written::Failed(failure)) => return Err(failure),
-                Some(Written::Matched | Written::Created) => return Ok(Outcome::Updated),
+                Some(Written::Matched | Written::Created) => return Ok(true),
                 _ if Instant::now() < deadline => tokio::time::sleep(SWAP_PAUSE).await,
                 _ => return Err(self.collection.out_of_time()),
             }
         }
     }
 
-    fn plan<'a>(&self, operation: &'a Operation) -> Result<Plan<'a>, CodecError> {
+    fn plan<'a>(&self, operation: &'a Operation) -> Result<Plan<'a>, Failure> {
         let Action::Set {
             data,
             read,
@@ -190,22 +205,23 @@ impl Batch<'_> {
             lifetime,
         } = &operation.action
         else {
-            return Err(CodecError::Malformed);
+            return Err(Failure::internal());
         };
         let (id, dates) = (&operation.id, self.dates(*lifetime));
+        let sealer = self.collection.sealer.as_deref();
         let data = to_bson(data)?;
-        if self.is_too_large(id, &data) {
+        if self.is_too_large(id, stored::size(sealer, &data)) {
             return Ok(Plan::Refused(collection::too_large()));
         }
         let Some(read) = read else {
-            let whole = collection::write_whole(id, &data, dates);
+            let session = stored::seal(sealer, id, data)?;
+            let whole = collection::write_whole(id, &session, dates);
             return Ok(Plan::Update(whole, Outcome::Updated, true));
         };
         let states = states(read, writing)?;
         let mut difference = difference(&states, &data)?;
-        if difference.is_new_expiry()
-            && may_wait(self.touch_after, *lifetime, read.expires_at, dates)
-        {
+        let is_new_expiry = difference.is_new_expiry();
+        if is_new_expiry && may_wait(self.touch_after, *lifetime, read.expires_at, dates) {
             return Ok(Plan::Nothing);
         }
         let meaning = match difference.is_touch() {
@@ -213,13 +229,21 @@ impl Batch<'_> {
             false => Outcome::Updated,
         };
         difference.complete_expiry(&data);
-        if !difference.fits_update() {
-            return Ok(Plan::Swap { states, data });
+        if read.is_outdated || !difference.fits_update() {
+            return Ok(Plan::Swap {
+                states,
+                data,
+                meaning,
+            });
         }
-        let update = collection::write_difference(id, &difference, dates);
+        let update = write_difference(sealer, id, &difference, dates)?;
         // Each key of it has a path of its own, and thousands of paths take more than one session.
         if update.body.as_bytes().len() > MAX_RECORD_SIZE {
-            return Ok(Plan::Swap { states, data });
+            return Ok(Plan::Swap {
+                states,
+                data,
+                meaning,
+            });
         }
         Ok(Plan::Update(update, meaning, false))
     }
@@ -233,13 +257,32 @@ impl Batch<'_> {
         }
     }
 
-    fn is_too_large(&self, id: &str, session: &RawDocument) -> bool {
+    fn is_too_large(&self, id: &str, session: usize) -> bool {
         let creation = match self.collection.timestamps {
             true => record::CREATED_AT_SIZE,
             false => 0,
         };
         record::size(id, session) + creation > MAX_RECORD_SIZE
     }
+}
+
+fn write_difference(
+    sealer: Option<&Sealer>,
+    id: &Id,
+    difference: &Difference<'_>,
+    dates: Dates,
+) -> Result<Statement, Failure> {
+    let Difference { set, unset, .. } = difference;
+    let Some(sealer) = sealer else {
+        let set = set.iter().copied();
+        return Ok(collection::write_difference(id, set, unset, &[], dates));
+    };
+    let sealed = stored::seal_changed(sealer, id, difference)?;
+    let lookups = stored::changed_lookups(sealer, id, difference);
+    let sealed = sealed.iter_elements().flatten();
+    let sealed = sealed.filter_map(|element| Some((element.key(), element.value().ok()?)));
+    let update = collection::write_difference(id, sealed, unset, &lookups, dates);
+    Ok(update)
 }
 
 /// What the session may look like to the request: what it read, and what it wrote since.

@@ -19,6 +19,7 @@ mod round_trip;
 mod text;
 mod to_json;
 
+pub use elements::{Element, Elements};
 pub use from_json::from_json;
 pub use to_json::to_json;
 

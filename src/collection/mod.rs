@@ -40,6 +40,7 @@ use tokio::time::Instant;
 use crate::error::Failure;
 use crate::operation::Id;
 use crate::options::{AutoRemove, Options};
+use crate::seal::Sealer;
 
 pub use availability::Availability;
 use failure::Sorted;
@@ -49,7 +50,8 @@ use numbers::Numbers;
 pub use reply::Written;
 use sent::Sent;
 pub use statement::{
-    Dates, Statement, delete, delete_matching, write_difference, write_end, write_swap, write_whole,
+    Dates, Statement, StoredSession, delete, delete_matching, write_difference, write_end,
+    write_swap, write_whole,
 };
 use trip::Stopped;
 pub use trip::{Patience, Recall, Trip, Unanswered};
@@ -82,6 +84,8 @@ pub struct Collection {
     pub auto_remove: AutoRemove,
     /// Paths in `data`, each to have an index.
     indexes: Vec<String>,
+    /// What encrypts the sessions in it, if they are to be encrypted.
+    pub sealer: Option<Arc<Sealer>>,
     timeout: Duration,
     availability: Availability,
     numbers: Numbers,
@@ -117,6 +121,7 @@ impl Collection {
             timestamps: options.timestamps,
             auto_remove: options.auto_remove,
             indexes: options.indexes.clone(),
+            sealer: options.sealer.clone(),
             timeout: options.timeout,
             availability: availability.clone(),
             numbers: Numbers::new(client_options.retry_writes != Some(false)),

@@ -1,14 +1,17 @@
 //! The statements of the `update` and `delete` commands.
 
+use std::borrow::Cow;
+
 use mongodb::bson::raw::{CStr, CString, cstr};
 use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 
 use super::query::matching;
 
-use crate::difference::{Difference, is_path};
+use crate::difference::is_path;
 use crate::error::Failure;
 use crate::operation::{Filter, Id};
 use crate::record;
+use crate::seal::lookup::Lookup;
 
 /// What every write of a session renews.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +39,43 @@ impl Dates {
     }
 }
 
+/// A session as it is stored.
+pub struct StoredSession<'a> {
+    pub data: Cow<'a, RawDocument>,
+    /// With `encryption`, what stands in `lookup`: all of it.
+    pub lookup: Option<RawDocumentBuf>,
+}
+
+impl StoredSession<'_> {
+    /// What writes all of it.
+    fn change(&self, dates: Dates) -> RawDocumentBuf {
+        let mut set = RawDocumentBuf::new();
+        set.append(cstr!("data"), &*self.data);
+        dates.append_to(&mut set);
+        let lookup = self.lookup.as_deref();
+        if let Some(lookup) = lookup.filter(|lookup| !lookup.is_empty()) {
+            set.append(LOOKUP, lookup);
+        }
+        let mut change = operator(cstr!("$set"), &set);
+        if lookup.is_some_and(RawDocument::is_empty) {
+            change.append(cstr!("$unset"), operator(LOOKUP, ""));
+        }
+        change
+    }
+
+    /// What it adds to a record, in bytes.
+    pub fn size(&self) -> usize {
+        let lookup = self
+            .lookup
+            .as_ref()
+            .map_or(0, |lookup| lookup.as_bytes().len());
+        self.data.as_bytes().len() + lookup
+    }
+}
+
+/// The field of a record beside `data` in which the hashes stand by which a session is found.
+const LOOKUP: &CStr = cstr!("lookup");
+
 /// One element of `updates` or `deletes`.
 #[derive(Debug)]
 pub struct Statement {
@@ -44,11 +84,8 @@ pub struct Statement {
 }
 
 /// Writes the whole session, made if need be.
-pub fn write_whole(id: &Id, data: &RawDocument, dates: Dates) -> Statement {
-    let mut set = RawDocumentBuf::new();
-    set.append(cstr!("data"), data);
-    dates.append_to(&mut set);
-    let mut change = operator(cstr!("$set"), &set);
+pub fn write_whole(id: &Id, session: &StoredSession<'_>, dates: Dates) -> Statement {
+    let mut change = session.change(dates);
     if let Some(created_at) = dates.created_at {
         let made = operator(cstr!("createdAt"), created_at);
         change.append(cstr!("$setOnInsert"), made);
@@ -56,42 +93,55 @@ pub fn write_whole(id: &Id, data: &RawDocument, dates: Dates) -> Statement {
     update(id, &filter(id), &change, true)
 }
 
-/// Writes what a request changed in a session that exists.
-pub fn write_difference(id: &Id, difference: &Difference<'_>, dates: Dates) -> Statement {
-    let mut set = RawDocumentBuf::new();
-    for (key, value) in &difference.set {
-        set.append(path(key), *value);
+/// Writes what a request changed in a session that exists: values and lookups to set and to remove.
+pub fn write_difference<'a>(
+    id: &Id,
+    values: impl IntoIterator<Item = (&'a CStr, RawBsonRef<'a>)>,
+    gone: &[&CStr],
+    lookups: &[Lookup<'_>],
+    dates: Dates,
+) -> Statement {
+    let (mut set, mut unset) = (RawDocumentBuf::new(), RawDocumentBuf::new());
+    for (key, value) in values {
+        set.append(path(key), value);
+    }
+    for key in gone {
+        unset.append(path(key), "");
+    }
+    for (field, hash) in lookups {
+        match hash {
+            Some(hash) => set.append(path_in(LOOKUP, field), hash.as_raw_bson_ref()),
+            None => unset.append(path_in(LOOKUP, field), ""),
+        }
     }
     dates.append_to(&mut set);
     let mut change = operator(cstr!("$set"), &set);
-    if !difference.unset.is_empty() {
-        let mut unset = RawDocumentBuf::new();
-        for key in &difference.unset {
-            unset.append(path(key), "");
-        }
+    if !unset.is_empty() {
         change.append(cstr!("$unset"), unset);
     }
     update(id, &filter(id), &change, false)
 }
 
 /// Replaces `data` whole, provided nobody has written since `stored` was read.
-pub fn write_swap(id: &Id, stored: &RawDocument, data: &RawDocument, dates: Dates) -> Statement {
+pub fn write_swap(
+    id: &Id,
+    stored: &RawDocument,
+    session: &StoredSession<'_>,
+    dates: Dates,
+) -> Statement {
     let mut unchanged = filter(id);
-    let together = stored.as_bytes().len() + data.as_bytes().len();
+    let size = session.size();
+    let together = stored.as_bytes().len() + size;
     match stored.get("data") {
-        Ok(Some(RawBsonRef::Document(session))) if together > FITS => {
-            let room = FITS.saturating_sub(data.as_bytes().len());
-            append_parts(&mut unchanged, stored, session, room);
+        Ok(Some(RawBsonRef::Document(current))) if together > FITS => {
+            append_parts(&mut unchanged, stored, current, FITS.saturating_sub(size));
         }
-        session => {
-            let session = session.ok().flatten().unwrap_or(RawBsonRef::Null);
-            unchanged.append(cstr!("data"), operator(cstr!("$eq"), session));
+        current => {
+            let current = current.ok().flatten().unwrap_or(RawBsonRef::Null);
+            unchanged.append(cstr!("data"), operator(cstr!("$eq"), current));
         }
     }
-    let mut set = RawDocumentBuf::new();
-    set.append(cstr!("data"), data);
-    dates.append_to(&mut set);
-    update(id, &unchanged, &operator(cstr!("$set"), &set), false)
+    update(id, &unchanged, &session.change(dates), false)
 }
 
 /// Renews the end of a session that is there, and koa-session's own where it is still so that there is
@@ -218,6 +268,10 @@ fn delete_body(filter: &RawDocument) -> RawDocumentBuf {
 
 /// The dotted path of a top-level key of `data`.
 fn path(key: &CStr) -> CString {
+    path_in(cstr!("data"), key)
+}
+
+fn path_in(field: &CStr, key: &CStr) -> CString {
     // A key cannot hold a NUL, so neither can its path.
-    CString::try_from(format!("data.{key}")).unwrap_or_else(|_| cstr!("data").to_owned())
+    CString::try_from(format!("{field}.{key}")).unwrap_or_else(|_| field.to_owned())
 }
