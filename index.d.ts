@@ -158,6 +158,31 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
     },
   ): Promise<number>
 
+  /**
+   * What happens to the sessions that match, without a filter to all of them, in whichever process: by
+   * a change stream of MongoDB, which it has on replica sets and sharded clusters. So an open WebSocket
+   * can end when its session does:
+   *
+   * ```
+   * for await (const { type, id } of store.watch({ 'userInfo.id': 42 })) …
+   * ```
+   *
+   * It goes on through failovers and restarts of MongoDB. Where it may have missed something, it says so
+   * by `{ type: 'gap' }`: look again at what is open, by {@link ids}. With a filter the ids of all that
+   * match are kept in memory, since of a session that ends MongoDB tells no more than its id; one that
+   * matched once is followed to its end.
+   *
+   * Leaving the loop ends it, and so does `close()`. While somebody waits for the next change, the process
+   * stays alive.
+   *
+   * Iterating rejects, and ends, as {@link all} does; with `ERR_SERVER` if MongoDB has no change streams
+   * there.
+   */
+  watch(
+    filter?: SessionStore.SessionFilter,
+    options?: SessionStore.FilterOptions,
+  ): SessionStore.SessionChanges
+
   /** Ends all sessions, page by page as {@link destroyMany}; keeps the collection and its indexes. */
   clear(): Promise<void>
 
@@ -338,6 +363,34 @@ declare namespace SessionStore {
     /** All at once, in memory. */
     toArray(): Promise<Item[]>
   }
+
+  /** What `watch()` gives. It can be iterated once. */
+  export interface SessionChanges extends AsyncIterableIterator<SessionChange> {
+    /** Resolves when the changes are followed: none that comes later is missed. */
+    readonly opened: Promise<void>
+    next(): Promise<IteratorResult<SessionChange, undefined>>
+    return(): Promise<IteratorResult<SessionChange, undefined>>
+    [Symbol.asyncIterator](): this
+    [Symbol.asyncDispose](): Promise<void>
+  }
+
+  export type SessionChange =
+    | {
+        /**
+         * - `create`: it was made
+         * - `update`: it was written or touched
+         * - `destroy`: it is gone
+         * - `expire`: it is gone, and its time was over. Told apart from `destroy` where its end was seen
+         *   before, with a filter, or where the collection keeps pre-images (MongoDB 6.0 and later:
+         *   `db.runCommand({ collMod: 'sessions', changeStreamPreAndPostImages: { enabled: true } })`)
+         */
+        type: 'create' | 'update' | 'destroy' | 'expire'
+        id: string
+      }
+    | {
+        /** Something may have been missed. */
+        type: 'gap'
+      }
 
   /** A session as `all()` finds it. */
   export interface ListedSession<Session> {

@@ -153,6 +153,19 @@ class SessionStore extends EventEmitter {
     return this.#call(() => this.#link.destroyMany(filter, options, this.#isHeard('destroy')))
   }
 
+  /**
+   * @param {object} [filter]
+   * @param {{ operators?: boolean }} [options]
+   */
+  watch(filter, options) {
+    try {
+      this.#checkOpen()
+      return this.#link.watch(filter, options)
+    } catch (error) {
+      return notWatching(error)
+    }
+  }
+
   clear() {
     return this.#call(() => this.#link.clear(this.#isHeard('destroy')))
   }
@@ -233,6 +246,16 @@ class SessionStore extends EventEmitter {
   #isHeard(event) {
     return this.listenerCount(event) > 0
   }
+}
+
+/**
+ * No call throws: whoever iterates is told.
+ * @param {unknown} error
+ */
+function notWatching(error) {
+  const { Changes } = require('./lib/call/watch')
+  const fail = () => Promise.reject(error)
+  return new Changes(undefined, { open: fail, next: fail, isOpen: () => false })
 }
 
 /**

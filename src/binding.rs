@@ -3,6 +3,7 @@
 //! Arguments come by position, so that no object is walked; outcomes leave in bunches, through one
 //! thread-safe function per store, so that the event loop is woken once for many of them.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
-use crate::dispatch::{Completions, Dispatcher};
+use crate::dispatch::{Completions, Dispatcher, Watched};
 use crate::error::Failure;
 use crate::operation::{
-    Action, Content, Filter, Id, Listed, Operation, Outcome, Page, Read, Renewal, Sweep, Wide,
+    Action, Change, Content, Filter, Id, Listed, Operation, Outcome, Page, Read, Renewal, Sweep,
+    Wide,
 };
 use crate::options::{AutoRemove, Options};
 use crate::recent::RecentReads;
@@ -61,6 +63,26 @@ pub struct FoundObject {
     pub updated_at: Option<Vec<f64>>,
     pub expires_at: Option<Vec<f64>>,
     pub is_last: Option<bool>,
+    /// Of changes, beside their ids: the places of their names in `lib/call/watch.js`.
+    pub kinds: Option<Vec<u32>>,
+}
+
+impl From<Vec<Change>> for FoundObject {
+    fn from(changes: Vec<Change>) -> Self {
+        let entry = |change| match change {
+            Change::Created(id) => (0, id.to_string()),
+            Change::Updated(id) => (1, id.to_string()),
+            Change::Destroyed(id) => (2, id.to_string()),
+            Change::Expired(id) => (3, id.to_string()),
+            Change::Gap => (4, String::new()),
+        };
+        let (kinds, ids) = changes.into_iter().map(entry).unzip();
+        FoundObject {
+            kinds: Some(kinds),
+            ids: Some(ids),
+            ..FoundObject::default()
+        }
+    }
 }
 
 impl From<&Page> for FoundObject {
@@ -79,7 +101,7 @@ impl From<&Page> for FoundObject {
             updated_at: Some(sessions().map(|one| millis(one.updated_at)).collect()),
             expires_at: Some(sessions().map(|one| millis(one.expires_at)).collect()),
             is_last: Some(page.is_last),
-            count: None,
+            ..FoundObject::default()
         }
     }
 }
@@ -117,7 +139,8 @@ impl From<Outcome> for Settled {
                     ..FoundObject::default()
                 });
             }
-            Outcome::Missing | Outcome::Closed => 0,
+            Outcome::Changed(changes) => return Either5::D(FoundObject::from(changes)),
+            Outcome::Missing | Outcome::Closed | Outcome::Watching => 0,
             Outcome::Created => 1,
             Outcome::Updated => 2,
             Outcome::Touched => 3,
@@ -296,6 +319,7 @@ fn filter(paths: &[u8], has_operators: bool) -> Result<Filter> {
 pub struct Sessions {
     dispatcher: Dispatcher,
     recent: Arc<Mutex<RecentReads>>,
+    watches: HashMap<u32, Arc<Watched>>,
 }
 
 #[napi]
@@ -317,7 +341,12 @@ impl Sessions {
             recent: Arc::clone(&recent),
         };
         let dispatcher = Dispatcher::start(options, Arc::new(completions)).map_err(thrown)?;
-        Ok(Sessions { dispatcher, recent })
+        let watches = HashMap::new();
+        Ok(Sessions {
+            dispatcher,
+            recent,
+            watches,
+        })
     }
 
     #[napi]
@@ -454,6 +483,39 @@ impl Sessions {
         };
         self.submit(token, "", Action::Sweep(sweep));
         Ok(())
+    }
+
+    /// Settles when what happens to the sessions is followed. It is under `watch` from then on.
+    #[napi(ts_args_type = "token: number, watch: number, paths: Uint8Array, hasOperators: boolean")]
+    pub fn watch(
+        &mut self,
+        token: u32,
+        watch: u32,
+        paths: BufferSlice<'_>,
+        has_operators: bool,
+    ) -> Result<()> {
+        let filter = filter(&paths, has_operators)?;
+        let (watched, changes) = Watched::new();
+        self.watches.insert(watch, Arc::new(watched));
+        self.submit(token, "", Action::Watch { filter, changes });
+        Ok(())
+    }
+
+    /// Settles with what happens next; with no session (0) if nothing will.
+    #[napi]
+    pub fn next(&self, token: u32, watch: u32) -> Result<()> {
+        let thrown = |failure: Failure| Error::from_reason(failure.message);
+        let watched = self.watches.get(&watch);
+        let watched = watched.ok_or_else(|| Error::from_reason("there is no such watch"))?;
+        let next = self.dispatcher.next_changes(token, watched.clone());
+        next.map_err(thrown)
+    }
+
+    #[napi]
+    pub fn unwatch(&mut self, watch: u32) {
+        if let Some(watched) = self.watches.remove(&watch) {
+            watched.end();
+        }
     }
 
     #[napi]

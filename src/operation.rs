@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mongodb::bson::Document;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{Sender, UnboundedSender};
 
 use crate::error::Failure;
 
@@ -67,6 +67,23 @@ pub enum Action {
     Wide(Wide),
     /// Destroys all sessions that match, page by page. Belongs to no session.
     Sweep(Sweep),
+    /// Follows what happens to the sessions that match. Belongs to no session.
+    Watch {
+        filter: Filter,
+        /// Where the changes go, and why there are no more.
+        changes: Sender<Result<Change, Failure>>,
+    },
+}
+
+/// What happened to a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    Created(Id),
+    Updated(Id),
+    Destroyed(Id),
+    Expired(Id),
+    /// Something may have been missed.
+    Gap,
 }
 
 /// How long a session lives from a touch on, in milliseconds.
@@ -213,6 +230,10 @@ pub enum Outcome {
     Destroyed,
     /// What a wide operation found.
     Page(Arc<Page>),
+    /// The changes are followed from now on.
+    Watching,
+    /// What has happened since the last of these.
+    Changed(Vec<Change>),
     /// How many a wide operation found, or a sweep destroyed.
     Counted(u64),
     /// The store is closed, and all that was accepted has ended.

@@ -5,6 +5,7 @@ const { readExcept, readFilter, readNarrowFilter } = require('./filter')
 const { Operations } = require('./operations')
 const { Reads } = require('./reads')
 const { openSessions } = require('./sessions')
+const { Changes } = require('./watch')
 const wide = require('./wide')
 const { decoder, encode } = require('../values/values')
 
@@ -116,7 +117,7 @@ class Link {
   /**
    * @param {unknown} filter
    * @param {object} [options]
-   * @throws {SessionStoreError} where they cannot be used; so do the next four
+   * @throws {SessionStoreError} where they cannot be used; so do the next five
    */
   length(filter, options) {
     return this.#send(wide.length(readFilter(filter, options)))
@@ -156,6 +157,21 @@ class Link {
   /** @param {boolean} isTold */
   async clear(isTold) {
     await this.#send(wide.destroyMany(readFilter({}), [], isTold))
+  }
+
+  /**
+   * @param {unknown} filter
+   * @param {object} [options]
+   */
+  watch(filter, options) {
+    return new Changes(readFilter(filter, options), {
+      open: (follow) => this.#send(follow),
+      next: (next) => {
+        next.send(undefined, this.#operations.add(next, this))
+        return next.promise
+      },
+      isOpen: () => !this.#closed,
+    })
   }
 
   /** Resolves when all that was accepted has ended and the connections are closed. */

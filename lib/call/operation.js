@@ -39,7 +39,7 @@ class Operation {
   }
 
   /**
-   * @param {Sessions} _sessions
+   * @param {any} _sessions
    * @param {number} _token
    */
   send(_sessions, _token) {}

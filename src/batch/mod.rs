@@ -48,7 +48,7 @@ impl Batch<'_> {
             Some(Action::Set { .. }) => self.set().await,
             Some(Action::Touch(_)) => self.touch().await,
             Some(Action::Destroy { .. }) => self.destroy().await,
-            Some(Action::Wide(_) | Action::Sweep(_)) | None => Vec::new(),
+            Some(Action::Wide(_) | Action::Sweep(_) | Action::Watch { .. }) | None => Vec::new(),
         }
     }
 

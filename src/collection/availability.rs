@@ -16,6 +16,7 @@ use super::failure::{self, Sorted};
 use crate::error::{Code, Failure};
 
 const WIRE_VERSION_OF_5_0: i32 = 13;
+const WIRE_VERSION_OF_6_0: i32 = 17;
 const DEFAULT_PORT: u16 = 27017;
 
 /// What the driver's monitors see of the servers. Cloned, it is the same.
@@ -66,9 +67,18 @@ impl Availability {
     /// Whether all servers that take writes say, of a command that is sent again, which of its
     /// statements they had executed before (`retriedStmtIds`): MongoDB does since 5.0.
     pub fn names_repeated_statements(&self) -> bool {
+        self.is_since(WIRE_VERSION_OF_5_0)
+    }
+
+    /// Whether a collection may keep what a document was before it was changed: since 6.0.
+    pub fn may_keep_pre_images(&self) -> bool {
+        self.is_since(WIRE_VERSION_OF_6_0)
+    }
+
+    fn is_since(&self, wire_version: i32) -> bool {
         let seen = self.lock();
         let mut takers = seen.servers.values().filter(|server| server.takes_writes);
-        takers.all(|server| server.wire_version >= WIRE_VERSION_OF_5_0)
+        takers.all(|server| server.wire_version >= wire_version)
     }
 
     pub fn is_available(&self) -> bool {

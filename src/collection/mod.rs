@@ -5,6 +5,7 @@
 
 mod availability;
 mod cause;
+mod changes;
 mod client;
 mod failure;
 mod fence;
@@ -43,6 +44,7 @@ use crate::options::{AutoRemove, Options};
 use crate::seal::Sealer;
 
 pub use availability::Availability;
+pub use changes::Changes;
 use failure::Sorted;
 pub use failure::{blames_a_session, timeout, too_large};
 pub use look::Look;

@@ -9,18 +9,23 @@ pub const JOINING: [&str; 3] = ["$and", "$or", "$nor"];
 
 /// What the filter's sessions match.
 pub fn matching(filter: &Filter) -> Document {
-    let paths = filter.paths.clone();
-    match filter.has_operators {
-        true => with_operators(paths),
-        false => (paths.into_iter())
-            .map(|(path, value)| (in_data(&path), literally(value)))
-            .collect(),
-    }
+    matching_under("data", filter)
 }
 
 /// The field in which sessions are found by their value at a path, and so are in its index.
 pub fn in_data(path: &str) -> String {
     format!("data.{path}")
+}
+
+/// The same where the session is under another path.
+pub fn matching_under(data: &str, filter: &Filter) -> Document {
+    let paths = filter.paths.clone();
+    match filter.has_operators {
+        true => with_operators(data, paths),
+        false => (paths.into_iter())
+            .map(|(path, value)| (format!("{data}.{path}"), literally(value)))
+            .collect(),
+    }
 }
 
 /// MongoDB also finds `null` where there is nothing, which would be most sessions.
@@ -32,16 +37,16 @@ fn literally(value: Bson) -> Bson {
     .into()
 }
 
-fn with_operators(filter: Document) -> Document {
+fn with_operators(data: &str, filter: Document) -> Document {
     let entry = |(path, value): (String, Bson)| match value {
         Bson::Array(filters) if JOINING.contains(&path.as_str()) => {
             let filters = filters.into_iter().map(|filter| match filter {
-                Bson::Document(filter) => Bson::Document(with_operators(filter)),
+                Bson::Document(filter) => Bson::Document(with_operators(data, filter)),
                 other => other,
             });
             (path, Bson::Array(filters.collect()))
         }
-        value => (in_data(&path), value),
+        value => (format!("{data}.{path}"), value),
     };
     filter.into_iter().map(entry).collect()
 }

@@ -39,7 +39,7 @@ impl Kind {
             Action::Set { .. } => Some(Kind::Set),
             Action::Touch(_) => Some(Kind::Touch),
             Action::Destroy { .. } => Some(Kind::Destroy),
-            Action::Wide(_) | Action::Sweep(_) => None,
+            Action::Wide(_) | Action::Sweep(_) | Action::Watch { .. } => None,
         }
     }
 }

@@ -14,6 +14,7 @@ mod lanes;
 mod removal;
 mod sending;
 mod sweep;
+mod watch;
 mod wide;
 mod worker;
 
@@ -27,6 +28,7 @@ use crate::operation::{Id, Operation, Outcome};
 use crate::options::Options;
 
 use lanes::Kind;
+pub use watch::Watched;
 use worker::Worker;
 
 /// Where outcomes go. Called from the dispatcher's threads.
@@ -132,6 +134,11 @@ impl Dispatcher {
             drop(queue);
             self.inbox.wake.notify_one();
         }
+    }
+
+    /// Settles `token` with what a watch sees next.
+    pub fn next_changes(&self, token: u32, watched: Arc<Watched>) -> Result<(), Failure> {
+        watch::next(watched, token, self.completions.clone())
     }
 
     /// Lets what was submitted end, disconnects, and settles `token`.

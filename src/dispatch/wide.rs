@@ -33,6 +33,9 @@ pub struct WideOperations {
     /// Those that look through the collection.
     pub looks: JoinSet<()>,
     pub sweepers: JoinSet<()>,
+    pub watches: JoinSet<()>,
+    /// Those that wait for the connection.
+    pub to_watch: Vec<Arc<Operation>>,
     sweeps: HashMap<SweepNumber, SweepUnderWay>,
     next_number: SweepNumber,
     /// Operations on single sessions that are held back.
@@ -82,6 +85,10 @@ impl Worker {
     pub(super) fn admit(&mut self, operation: Arc<Operation>) {
         match &operation.action {
             Action::Sweep(_) => self.begin_sweep(operation),
+            Action::Watch { .. } => {
+                self.accepted.push_back(operation.clone());
+                self.wide.to_watch.push(operation);
+            }
             Action::Wide(_) => {
                 let before = self.accepted.iter().filter(|one| !one.is_settled());
                 let before = before.cloned().collect();

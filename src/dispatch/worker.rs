@@ -84,6 +84,7 @@ impl Worker {
             self.let_go();
             self.send();
             self.send_wide();
+            self.begin_watches();
             if self.listen() {
                 continue;
             }
@@ -94,6 +95,7 @@ impl Worker {
                 Some(_) = self.fences.join_next() => {}
                 Some(_) = self.wide.looks.join_next() => {}
                 Some(_) = self.wide.sweepers.join_next() => {}
+                Some(_) = self.wide.watches.join_next() => {}
                 _ = tick.tick(), if !self.accepted.is_empty() => {
                     let (availability, completions) = (&self.availability, &self.completions);
                     self.connection.has_waited(TICK, availability, completions);
@@ -279,6 +281,7 @@ impl Worker {
         self.fences.shutdown().await;
         self.wide.looks.shutdown().await;
         self.wide.sweepers.shutdown().await;
+        self.wide.watches.shutdown().await;
         if let Some(collection) = self.connection.end() {
             collection.close().await;
         }

@@ -1,0 +1,275 @@
+//! What happens to the sessions, in whichever process, by a change stream.
+//!
+//! The stream begins where it ended, by the token of the last change, wherever the server still knows
+//! that: after a failover, a restart, a connection that was lost. Where it does not, or the collection
+//! itself went away, something may have been missed, which a gap says.
+//!
+//! MongoDB says of a session that is gone no more than its id. So a watch with a filter keeps the ids of
+//! the sessions that matched; and whether one had expired is known where it was seen before with its
+//! end, or where the collection keeps pre-images (`changeStreamPreAndPostImages`).
+
+use std::collections::HashMap;
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::change_stream::ChangeStream;
+use mongodb::change_stream::event::{ChangeStreamEvent, OperationType, ResumeToken};
+use mongodb::options::{
+    CollectionOptions, FullDocumentBeforeChangeType, FullDocumentType, ReadConcern, ReadPreference,
+    SelectionCriteria,
+};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::failure::Sorted;
+use super::query::matching_under;
+use super::{Collection, FIRST_PAUSE, Look, MAX_PAUSE};
+use crate::error::{Code, Failure};
+use crate::operation::{Change, Filter, Id};
+use crate::record;
+
+/// The server answers at least this often, also where nothing happens.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
+
+/// The server cannot begin where the stream ended: it knows no longer what has happened since.
+const HISTORY_LOST: [i32; 5] = [136, 280, 286, 40585, 40615];
+
+/// How servers refuse what they do not have.
+const NO_CHANGE_STREAMS: [i32; 8] = [20, 59, 115, 136, 238, 304, 40324, 40573];
+
+/// So many sessions are looked at in one go.
+const PAGE: usize = 2000;
+
+type Stream = ChangeStream<ChangeStreamEvent<RawDocumentBuf>>;
+
+pub struct Changes {
+    collection: Arc<Collection>,
+    filter: Filter,
+    stream: Option<Stream>,
+    token: Option<ResumeToken>,
+    /// With a filter: the sessions that matched, and when they end.
+    known: HashMap<Id, Option<i64>>,
+}
+
+impl Changes {
+    /// From now on nothing is missed, or a gap says so.
+    pub async fn open(
+        collection: Arc<Collection>,
+        filter: Filter,
+        deadline: Instant,
+    ) -> Result<Self, Failure> {
+        let mut changes = Changes {
+            collection,
+            filter,
+            stream: None,
+            token: None,
+            known: HashMap::new(),
+        };
+        let mut pause = FIRST_PAUSE;
+        while let Err(sorted) = changes.begin(deadline).await {
+            if !sorted.retry || Instant::now() + pause >= deadline {
+                return Err(explained(sorted.failure));
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(MAX_PAUSE);
+        }
+        Ok(changes)
+    }
+
+    /// The next change; waits for as long as there is none.
+    pub async fn next(&mut self) -> Result<Change, Failure> {
+        loop {
+            if self.stream.is_none() && self.begin_again().await? {
+                return Ok(Change::Gap);
+            }
+            let Some(stream) = &mut self.stream else {
+                continue;
+            };
+            let patience = LONGEST_SILENCE + self.collection.timeout;
+            let event = match timeout(patience, stream.next_if_any()).await {
+                Ok(Ok(event)) => event,
+                // The driver has tried once itself, and a network that swallowed the question
+                // swallows the answer.
+                Ok(Err(_)) | Err(_) => {
+                    self.stream = None;
+                    continue;
+                }
+            };
+            self.token = stream.resume_token().or(self.token.take());
+            if let Some(change) = event.and_then(|event| self.change(event)) {
+                if matches!(change, Change::Gap) {
+                    self.stream = None;
+                    self.token = None;
+                    self.begin_again().await?;
+                }
+                return Ok(change);
+            }
+        }
+    }
+
+    /// Tells whether something may have been missed meanwhile. Waits for a server for as long as there is
+    /// none.
+    async fn begin_again(&mut self) -> Result<bool, Failure> {
+        let mut pause = FIRST_PAUSE;
+        let mut is_gap = self.token.is_none();
+        loop {
+            let deadline = Instant::now() + self.collection.timeout;
+            let Err(sorted) = self.begin(deadline).await else {
+                return Ok(is_gap);
+            };
+            let code = sorted.failure.mongo_code;
+            let is_lost = code.is_some_and(|code| HISTORY_LOST.contains(&code));
+            let is_away = matches!(sorted.failure.code, Code::Unavailable | Code::Timeout);
+            if is_lost && self.token.take().is_some() {
+                is_gap = true;
+            } else if !sorted.retry && !is_away {
+                return Err(explained(sorted.failure));
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(MAX_PAUSE);
+        }
+    }
+
+    async fn begin(&mut self, deadline: Instant) -> Result<(), Sorted> {
+        let collection = self.collection.clone();
+        let options = CollectionOptions::builder()
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .read_concern(ReadConcern::majority())
+            .build();
+        let records = (collection.database)
+            .collection_with_options::<RawDocumentBuf>(collection.records.name(), options);
+        let watch = records.watch().pipeline(self.pipeline());
+        let watch = watch.max_await_time(LONGEST_SILENCE);
+        let watch = match self.token.clone() {
+            // Also behind the end of a stream, as when the collection was dropped.
+            Some(token) => watch.start_after(token),
+            None => watch,
+        };
+        let watch = match self.has_filter() {
+            true => watch.full_document(FullDocumentType::UpdateLookup),
+            false => watch,
+        };
+        let watch = match collection.availability.may_keep_pre_images() {
+            true => watch.full_document_before_change(FullDocumentBeforeChangeType::WhenAvailable),
+            false => watch,
+        };
+        let stream = (collection.in_time(deadline, watch.into_future())).await?;
+        self.token = stream.resume_token().or(self.token.take());
+        self.stream = Some(stream);
+        if self.has_filter() {
+            self.find_known().await?;
+        }
+        Ok(())
+    }
+
+    fn has_filter(&self) -> bool {
+        !self.filter.paths.is_empty()
+    }
+
+    async fn find_known(&mut self) -> Result<(), Sorted> {
+        let collection = self.collection.clone();
+        let mut after: Option<Id> = None;
+        loop {
+            let look = Look {
+                filter: &self.filter,
+                after: after.as_ref(),
+                most: PAGE,
+                with_data: false,
+                is_live: false,
+            };
+            let deadline = Instant::now() + collection.timeout;
+            let make = |record: &RawDocument| {
+                let id = record.get_str("_id").ok().map(Id::from);
+                (id, record::expires_at(record))
+            };
+            let found = collection.look(look, deadline, make).await;
+            let (found, is_last) = found.map_err(Sorted::last)?;
+            after = found.last().and_then(|(id, _)| id.clone());
+            let found = found.into_iter();
+            (self.known).extend(found.filter_map(|(id, end)| Some((id?, end))));
+            if is_last || after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What sessions hold does not cross the network for nothing.
+    fn pipeline(&self) -> Vec<Document> {
+        let without_content = doc! { "$project": {
+            "fullDocument.data": 0,
+            "fullDocumentBeforeChange.data": 0,
+            "updateDescription": 0,
+        } };
+        if !self.has_filter() {
+            return vec![without_content];
+        }
+        let is_a_write = doc! { "$in": ["insert", "update", "replace"] };
+        let other = doc! { "operationType": { "$not": is_a_write } };
+        // The session is gone again, and nobody can say any more whether it matched.
+        let gone = doc! { "operationType": "update", "fullDocument": null };
+        let matches = matching_under("fullDocument.data", &self.filter);
+        vec![
+            doc! { "$match": { "$or": [other, gone, matches] } },
+            without_content,
+        ]
+    }
+
+    fn change(&mut self, event: ChangeStreamEvent<RawDocumentBuf>) -> Option<Change> {
+        let kind = match event.operation_type {
+            OperationType::Insert => Change::Created,
+            OperationType::Update | OperationType::Replace => Change::Updated,
+            OperationType::Delete => return self.end(&event),
+            OperationType::Drop
+            | OperationType::Rename
+            | OperationType::DropDatabase
+            | OperationType::Invalidate => return Some(Change::Gap),
+            _ => return None,
+        };
+        let id = id_of(&event)?;
+        if self.has_filter() {
+            let session = event.full_document.as_deref();
+            let end = session.and_then(record::expires_at);
+            self.known.insert(id.clone(), end);
+            session?;
+        }
+        Some(kind(id))
+    }
+
+    fn end(&mut self, event: &ChangeStreamEvent<RawDocumentBuf>) -> Option<Change> {
+        let id = id_of(event)?;
+        let known = match self.has_filter() {
+            true => self.known.remove(&id)?,
+            false => None,
+        };
+        let before = event.full_document_before_change.as_deref();
+        let end = before.and_then(record::expires_at).or(known);
+        let at = event.wall_time.unwrap_or_else(record::now);
+        let has_expired = end.is_some_and(|end| DateTime::from_millis(end) <= at);
+        Some(match has_expired {
+            true => Change::Expired(id),
+            false => Change::Destroyed(id),
+        })
+    }
+}
+
+/// Other documents than sessions may have ids of other types.
+fn id_of(event: &ChangeStreamEvent<RawDocumentBuf>) -> Option<Id> {
+    let key = event.document_key.as_ref()?;
+    key.get_str("_id").ok().map(Id::from)
+}
+
+fn explained(failure: Failure) -> Failure {
+    let code = failure.mongo_code;
+    match code.is_some_and(|code| NO_CHANGE_STREAMS.contains(&code)) {
+        true => Failure {
+            message: format!(
+                "this server has no change streams, which watch() needs (code {}): MongoDB has them \
+                 on a replica set and on a sharded cluster, also on a set of one",
+                code.unwrap_or_default()
+            ),
+            ..failure
+        },
+        false => failure,
+    }
+}
