@@ -187,6 +187,13 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
   clear(): Promise<void>
 
   /**
+   * What the store has done since it was made, at whichever addresses: at once, also before there is a
+   * connection and after `close()`. The counters cost nothing that could be measured, whether or not
+   * anybody asks.
+   */
+  stats(): SessionStore.SessionStoreStats
+
+  /**
    * Lets all that was called before end, then disconnects. Later operations reject with
    * `ERR_CLOSED`; `close` itself may be called again.
    */
@@ -332,6 +339,108 @@ declare namespace SessionStore {
   }
 
   export type SessionStoreEvent = keyof SessionStoreEvents
+
+  /** What is counted and traced. Each page that `all` or `ids` asks for is one call. */
+  export type SessionStoreCall =
+    | 'get'
+    | 'set'
+    | 'touch'
+    | 'destroy'
+    | 'all'
+    | 'ids'
+    | 'length'
+    | 'destroyMany'
+    | 'clear'
+    | 'watch'
+
+  /**
+   * How a call ended: `'found'` or `'missing'` of a session that was looked for; what a write did (as the
+   * events say, and `'unchanged'` where `touchAfter` has left it at that); `'page'` and `'count'` of calls
+   * that concern many sessions; `'watching'` of `watch`, which ends as it begins to follow; or the code of the error.
+   */
+  export type SessionStoreOutcome =
+    | 'found'
+    | 'missing'
+    | 'create'
+    | 'update'
+    | 'touch'
+    | 'unchanged'
+    | 'dropped'
+    | 'destroy'
+    | 'page'
+    | 'count'
+    | 'watching'
+    | SessionStoreErrorCode
+
+  /**
+   * What `stats()` gives. All are numbers since the store was made, except for `waiting`, `underWay`,
+   * `fences.waiting` and `pool.connections`, which are how it is now. What is refused before it is sent,
+   * such as a session that cannot be stored, is not counted.
+   */
+  export interface SessionStoreStats {
+    since: Date
+    calls: Record<
+      SessionStoreCall,
+      {
+        /** How many ended so; those that none has are not there. */
+        outcomes: Partial<Record<SessionStoreOutcome, number>>
+        /**
+         * Seconds from the call until it ended in the store's threads. What JavaScript adds to that,
+         * such as a busy event loop, is not in it.
+         */
+        seconds: SessionStoreHistogram
+      }
+    >
+    /** Operations that were called and have not been sent yet. */
+    waiting: number
+    /** Operations on their way to MongoDB. */
+    underWay: number
+    batches: {
+      count: number
+      /** In all of them together. Those that left a batch to go alone count twice. */
+      operations: number
+      /** The most in one batch. */
+      largest: number
+      sizes: SessionStoreBucket[]
+    }
+    /** Commands that the store sent again; the driver repeats a read once by itself before that. */
+    retries: number
+    /** Commands that shut out writes which got no answer and might still be executed. */
+    fences: { sent: number; waiting: number }
+    /** Connections, but for those by which the driver watches the servers. */
+    pool: { connections: number; created: number; closed: number }
+  }
+
+  /** As Prometheus has it. */
+  export interface SessionStoreHistogram {
+    count: number
+    /** Of all together, in seconds. */
+    sum: number
+    buckets: SessionStoreBucket[]
+  }
+
+  /** So many were not above `le`; those of the buckets before are among them. */
+  export interface SessionStoreBucket {
+    le: number
+    count: number
+  }
+
+  /**
+   * What the tracing channels of Node's `diagnostics_channel` tell, one for each call:
+   * `tracingChannel('koa-session-mongo-native:get')`. They tell `start` and `end` as an operation is
+   * called, in the async context of the caller; `error` if it fails, and `asyncStart` and `asyncEnd`
+   * when it has ended; all with the same object. It never has the id or the content of a session. What
+   * is refused before it is sent is not told. While nobody subscribes, nothing is computed.
+   */
+  export interface SessionStoreTrace {
+    collection: string
+    /** Once it has ended. */
+    outcome?: SessionStoreOutcome
+    /** Once it has ended: how many operations travelled in the same command; 0 if it was in none. */
+    together?: number
+    /** Where it has failed. */
+    error?: SessionStoreError
+  }
 
   /** The events that tell of one session. */
   export type SessionEvent = 'create' | 'update' | 'touch' | 'destroy' | 'dropped'

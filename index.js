@@ -170,6 +170,10 @@ class SessionStore extends EventEmitter {
     return this.#call(() => this.#link.clear(this.#isHeard('destroy')))
   }
 
+  stats() {
+    return this.#link.stats()
+  }
+
   close() {
     this.#closed ??= this.#link.close()
     return this.#closed

@@ -3,7 +3,10 @@
 //! Arguments come by position, so that no object is walked; outcomes leave in bunches, through one
 //! thread-safe function per store, so that the event loop is woken once for many of them.
 
+mod stats;
+
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,11 +19,14 @@ use crate::dispatch::{Completions, Dispatcher, Watched};
 use crate::error::Failure;
 use crate::operation::{
     Action, Change, Content, Filter, Id, Listed, Operation, Outcome, Page, Read, Renewal, Sweep,
-    Wide,
+    Told, Wide,
 };
 use crate::options::{AutoRemove, Options};
 use crate::recent::RecentReads;
 use crate::seal::Sealer;
+use crate::stats::Stats as Counts;
+
+use stats::Stats;
 
 /// The token of outcomes that belong to no operation: warnings, and sessions that a sweep destroyed.
 const NO_OPERATION: u32 = 0;
@@ -107,11 +113,17 @@ impl From<&Page> for FoundObject {
 }
 
 /// Tokens, as many outcomes, the number in [`RecentReads`] of the first of these (the others follow),
-/// and when the sessions among them end (0: not known). The last is empty where nobody asks: without
-/// `touchAfter`.
-///
-/// At the end, the places of sessions that are outdated: stored otherwise than they would be now.
-type Bunch = FnArgs<(Vec<u32>, Vec<Settled>, f64, Vec<f64>, Vec<u32>)>;
+/// the places of sessions that are outdated (stored otherwise than they would be now), when the
+/// sessions among them end (0: not known), and with how many operations each travelled. The last two
+/// are missing where nobody asks: without `touchAfter`, and while nobody traces.
+type Bunch = FnArgs<(
+    Vec<u32>,
+    Vec<Settled>,
+    f64,
+    Vec<u32>,
+    Option<Vec<f64>>,
+    Option<Vec<u32>>,
+)>;
 
 /// Never keeps the process alive: `lib/call/operations.js` does, while an operation is under way.
 type Settle = ThreadsafeFunction<Bunch, (), Bunch, Status, false, true>;
@@ -140,13 +152,14 @@ impl From<Outcome> for Settled {
                 });
             }
             Outcome::Changed(changes) => return Either5::D(FoundObject::from(changes)),
-            Outcome::Missing | Outcome::Closed | Outcome::Watching => 0,
+            Outcome::Missing | Outcome::Closed => 0,
             Outcome::Created => 1,
             Outcome::Updated => 2,
             Outcome::Touched => 3,
             Outcome::Unchanged => 4,
             Outcome::Dropped => 5,
             Outcome::Destroyed => 6,
+            Outcome::Watching => 8,
         };
         Either5::A(number)
     }
@@ -156,15 +169,16 @@ struct ToJavaScript {
     settle: Settle,
     with_expiry: bool,
     recent: Arc<Mutex<RecentReads>>,
+    stats: Arc<Counts>,
 }
 
 impl ToJavaScript {
     /// Numbers the outcomes and keeps what was read. Gives the number of the first.
-    fn keep(&self, outcomes: &[(u32, Outcome)]) -> f64 {
+    fn keep(&self, outcomes: &[Told]) -> f64 {
         let mut recent = lock(&self.recent);
         let first = recent.next_number();
-        for (_, outcome) in outcomes {
-            match outcome {
+        for told in outcomes {
+            match &told.outcome {
                 Outcome::Found(found) => recent.keep(found.stored.clone()),
                 Outcome::Closed => recent.clear(),
                 _ => recent.keep(None),
@@ -175,30 +189,29 @@ impl ToJavaScript {
 }
 
 impl Completions for ToJavaScript {
-    fn settled(&self, outcomes: Vec<(u32, Outcome)>) {
+    fn settled(&self, outcomes: Vec<Told>) {
         let first = self.keep(&outcomes);
-        let expiry = match self.with_expiry {
-            true => outcomes
-                .iter()
-                .map(|(_, outcome)| expiry(outcome))
-                .collect(),
-            false => Vec::new(),
-        };
+        let told = || outcomes.iter();
         let outdated = (0..)
-            .zip(&outcomes)
-            .filter(|(_, (_, outcome))| is_outdated(outcome));
+            .zip(told())
+            .filter(|(_, told)| is_outdated(&told.outcome));
         let outdated = outdated.map(|(place, _)| place).collect();
-        let (tokens, outcomes): (Vec<_>, Vec<_>) = outcomes.into_iter().unzip();
+        let expiry = || told().map(|told| expiry(&told.outcome)).collect();
+        let expiry = self.with_expiry.then(expiry);
+        let is_traced = self.stats.is_traced.load(Ordering::Relaxed);
+        let together = is_traced.then(|| told().map(|told| told.together).collect());
+        let outcomes = outcomes.into_iter().map(|told| (told.token, told.outcome));
+        let (tokens, outcomes): (Vec<_>, Vec<_>) = outcomes.unzip();
         let outcomes = once_each(outcomes);
         // The only way to fail is that the environment is going away, and the promises with it.
         self.settle.call(
-            (tokens, outcomes, first, expiry, outdated).into(),
+            (tokens, outcomes, first, outdated, expiry, together).into(),
             ThreadsafeFunctionCallMode::NonBlocking,
         );
     }
 
     fn warning(&self, failure: Failure) {
-        self.settled(vec![(NO_OPERATION, Outcome::Failed(failure))]);
+        self.settled(vec![Told::of(NO_OPERATION, Outcome::Failed(failure))]);
     }
 
     fn destroyed(&self, ids: Vec<Id>) {
@@ -212,7 +225,11 @@ impl Completions for ToJavaScript {
             sessions: sessions.collect(),
             is_last: true,
         };
-        self.settled(vec![(NO_OPERATION, Outcome::Page(Arc::new(page)))]);
+        self.settled(vec![Told::of(NO_OPERATION, Outcome::Page(Arc::new(page)))]);
+    }
+
+    fn stats(&self) -> &Arc<Counts> {
+        &self.stats
     }
 }
 
@@ -328,9 +345,13 @@ impl Sessions {
     /// connecting goes on in the background.
     #[napi(
         constructor,
-        ts_args_type = "options: SessionsOptions, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FoundObject | FailureObject>, firstReadNumber: number, expiry: Array<number>, outdated: Array<number>) => void"
+        ts_args_type = "options: SessionsOptions, stats: Stats, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FoundObject | FailureObject>, firstReadNumber: number, outdated: Array<number>, expiry?: Array<number>, together?: Array<number>) => void"
     )]
-    pub fn new(options: SessionsOptions, settle: Function<'_, Bunch, ()>) -> Result<Self> {
+    pub fn new(
+        options: SessionsOptions,
+        stats: &Stats,
+        settle: Function<'_, Bunch, ()>,
+    ) -> Result<Self> {
         let thrown = |failure: Failure| Error::from_reason(failure.message);
         let options = options.check().map_err(thrown)?;
         let settle: Settle = settle.build_threadsafe_function().weak::<true>().build()?;
@@ -339,6 +360,7 @@ impl Sessions {
             settle,
             with_expiry: !options.touch_after.is_zero(),
             recent: Arc::clone(&recent),
+            stats: stats.counts.clone(),
         };
         let dispatcher = Dispatcher::start(options, Arc::new(completions)).map_err(thrown)?;
         let watches = HashMap::new();

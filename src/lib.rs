@@ -16,7 +16,8 @@
 //! * [`seal`]: what a session says, stored encrypted; ids stored as keyed hashes.
 //! * [`codec`]: JSON text ⇄ BSON.
 //!
-//! [`operation`], [`options`] and [`error`] are the words that these layers share.
+//! [`operation`], [`options`] and [`error`] are the words that these layers share; [`stats`] is what
+//! they count.
 
 #![deny(unsafe_code)]
 
@@ -34,3 +35,4 @@ mod promises;
 pub mod recent;
 pub mod record;
 pub mod seal;
+pub mod stats;

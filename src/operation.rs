@@ -1,7 +1,7 @@
 //! The operations of a store as values, and what each can end in.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use mongodb::bson::Document;
@@ -149,6 +149,8 @@ pub struct Operation {
     pub action: Action,
     pub submitted: Instant,
     settled: AtomicBool,
+    /// How many travel together with it, itself included; 0 while it waits.
+    together: AtomicU32,
 }
 
 impl Operation {
@@ -163,6 +165,7 @@ impl Operation {
             action,
             submitted: Instant::now(),
             settled: AtomicBool::new(false),
+            together: AtomicU32::new(0),
         }
     }
 
@@ -179,11 +182,24 @@ impl Operation {
         !self.settled.swap(true, Ordering::AcqRel)
     }
 
+    pub fn together(&self) -> u32 {
+        self.together.load(Ordering::Relaxed)
+    }
+
+    /// Gives with how many it travelled until now.
+    pub fn travels_with(&self, together: usize) -> u32 {
+        self.together.swap(together as u32, Ordering::Relaxed)
+    }
+
     /// Tells the outcome to whoever called; gives it back where that is JavaScript, which is told of
     /// many at a time.
-    pub fn tell(&self, outcome: Outcome) -> Option<(u32, Outcome)> {
+    pub fn tell(&self, outcome: Outcome) -> Option<Told> {
         match &self.caller {
-            Caller::JavaScript(token) => Some((*token, outcome)),
+            Caller::JavaScript(token) => Some(Told {
+                token: *token,
+                outcome,
+                together: self.together(),
+            }),
             Caller::Sweep(sweep) => {
                 // Fails only where the store has ended, and the sweep with it.
                 let _ = sweep.send((self.id.clone(), outcome));
@@ -199,6 +215,26 @@ impl Operation {
             _ => 0,
         };
         content + self.id.len()
+    }
+}
+
+/// An outcome on its way to JavaScript.
+#[derive(Debug, PartialEq)]
+pub struct Told {
+    pub token: u32,
+    pub outcome: Outcome,
+    /// How many operations travelled in the same command; 0 if it was in none.
+    pub together: u32,
+}
+
+impl Told {
+    /// Of what is no operation.
+    pub fn of(token: u32, outcome: Outcome) -> Self {
+        Told {
+            token,
+            outcome,
+            together: 0,
+        }
     }
 }
 

@@ -5,6 +5,8 @@ const { readExcept, readFilter, readNarrowFilter } = require('./filter')
 const { Operations } = require('./operations')
 const { Reads } = require('./reads')
 const { openSessions } = require('./sessions')
+const { Stats } = require('./stats')
+const { Tracing } = require('./tracing')
 const { Changes } = require('./watch')
 const wide = require('./wide')
 const { decoder, encode } = require('../values/values')
@@ -36,6 +38,9 @@ class Link {
   #reads = new Reads()
   #decode
   #operations = new Operations()
+  #stats = new Stats()
+  /** @type {Tracing} */
+  #tracing
   /** Where operations go; undefined while they are held back. @type {Sessions | undefined} */
   #sessions
   /** The last address that was known. @type {{ address: Address, sessions: Sessions } | undefined} */
@@ -60,6 +65,7 @@ class Link {
     this.#options = options
     this.#background = background
     this.#decode = decoder(options.bson)
+    this.#tracing = new Tracing(options.collection, this.#stats)
     const { source } = options
     const address = source.address()
     if (typeof address === 'object') {
@@ -156,7 +162,7 @@ class Link {
 
   /** @param {boolean} isTold */
   async clear(isTold) {
-    await this.#send(wide.destroyMany(readFilter({}), [], isTold))
+    await this.#send(wide.destroyMany(readFilter({}), [], isTold, 'clear'))
   }
 
   /**
@@ -189,13 +195,28 @@ class Link {
     this.#operations.close()
   }
 
+  /** What was done since the store was made. */
+  stats() {
+    return this.#stats.read(this.#waiting.size)
+  }
+
   /**
    * @param {Operation} operation
    * @returns {Promise<any>}
    */
   #send(operation) {
+    if (this.#tracing.isHeard(operation)) {
+      this.#tracing.trace(operation, () => this.#dispatch(operation))
+    } else {
+      this.#dispatch(operation)
+    }
+    return operation.promise
+  }
+
+  /** @param {Operation} operation */
+  #dispatch(operation) {
     if (this.#problem) {
-      operation.fail(this.#problem)
+      this.#fail(operation, this.#problem, 0)
     } else if (!this.#sessions) {
       const { serverSelectionTimeoutMS } = this.#options
       this.#hold(operation, serverSelectionTimeoutMS, NOWHERE)
@@ -204,7 +225,16 @@ class Link {
     } else {
       operation.send(this.#sessions, this.#operations.add(operation, this))
     }
-    return operation.promise
+  }
+
+  /**
+   * @param {Operation} operation
+   * @param {import('./operation').Failure} failure
+   * @param {number} time that it was held back, in milliseconds
+   */
+  #fail(operation, failure, time) {
+    this.#stats.fail(operation.name, failure.code, time)
+    operation.settle(failure, 0)
   }
 
   /**
@@ -215,7 +245,7 @@ class Link {
   #hold(operation, time, failure) {
     const expire = () => {
       if (this.#waiting.delete(operation)) {
-        operation.fail(failure)
+        this.#fail(operation, failure, time)
       }
     }
     this.#waiting.set(operation, setTimeout(expire, time))
@@ -227,7 +257,7 @@ class Link {
       if (!this.#former.has(operation.id)) {
         this.#waiting.delete(operation)
         clearTimeout(timer)
-        this.#send(operation)
+        this.#dispatch(operation)
       }
     }
   }
@@ -263,7 +293,13 @@ class Link {
   #goTo(address) {
     const former = this.#opened
     if (former === undefined || !isSame(address, former.address)) {
-      const sessions = openSessions(address, this.#options, this.#operations, this.#background)
+      const sessions = openSessions(
+        address,
+        this.#options,
+        this.#operations,
+        this.#stats,
+        this.#background,
+      )
       this.#opened = { address, sessions }
       if (former) {
         this.#leave(former.sessions)

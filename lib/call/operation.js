@@ -19,8 +19,18 @@ const { SessionStoreError } = require('../errors')
  * @typedef {{ lifetime?: number, maxAge?: number, otherwise: number }} Lives
  */
 
-/** As `src/binding.rs` numbers them: no session, and what a write did. */
-const MEANINGS = ['none', 'create', 'update', 'touch', 'unchanged', 'dropped', 'destroy']
+/** As `src/binding.rs` numbers them: no session, what a write did, and that changes are followed. */
+const MEANINGS = [
+  'missing',
+  'create',
+  'update',
+  'touch',
+  'unchanged',
+  'dropped',
+  'destroy',
+  '',
+  'watching',
+]
 
 /**
  * One call under way: how it crosses to Rust, and what its outcome means to the caller.
@@ -29,8 +39,12 @@ const MEANINGS = ['none', 'create', 'update', 'touch', 'unchanged', 'dropped', '
 class Operation {
   /** Of the session. @type {string | undefined} */
   id
+  /** Is told the outcome where somebody traces. @type {((outcome: Outcome, together: number) => void) | undefined} */
+  traced = undefined
 
-  constructor() {
+  /** @param {string} name of the call */
+  constructor(name) {
+    this.name = name
     /** @type {Promise<any>} */
     this.promise = new Promise((resolve, reject) => {
       this.resolve = resolve
@@ -49,13 +63,15 @@ class Operation {
    * @param {number} readNumber under which Rust keeps a session that was found
    * @param {number} [expiresAt] of such a session, where it is known
    * @param {boolean} [isOutdated] of such a session: its next write writes it anew as a whole
+   * @param {number} [together] with how many it travelled, where somebody traces
    */
-  settle(outcome, readNumber, expiresAt = 0, isOutdated = false) {
+  settle(outcome, readNumber, expiresAt = 0, isOutdated = false, together = 0) {
     if (isFailure(outcome)) {
       this.fail(outcome)
     } else {
       this.succeed(outcome, readNumber, expiresAt, isOutdated)
     }
+    this.traced?.(outcome, together)
   }
 
   /**
@@ -81,7 +97,7 @@ class Read extends Operation {
    * @param {(content: Content) => object} decode
    */
   constructor(id, knowledge, decode) {
-    super()
+    super('get')
     this.id = id
     this.knowledge = knowledge
     this.decode = decode
@@ -131,7 +147,7 @@ class Write extends Operation {
    * @param {(event: string) => void} announce
    */
   constructor(id, knowledge, { data, content, lifetime }, announce) {
-    super()
+    super('set')
     this.id = id
     this.knowledge = knowledge
     this.call = knowledge.call()
@@ -200,7 +216,7 @@ class Touch extends Operation {
    * @param {(event: string) => void} announce
    */
   constructor(id, lives, announce) {
-    super()
+    super('touch')
     this.id = id
     this.lives = lives
     this.announce = announce
@@ -218,7 +234,7 @@ class Touch extends Operation {
     if (event === 'touch') {
       this.announce(event)
     }
-    this.resolve(event !== 'none')
+    this.resolve(event !== 'missing')
   }
 }
 
@@ -229,7 +245,7 @@ class Destroy extends Operation {
    * @param {(event: string) => void} announce
    */
   constructor(id, knowledge, announce) {
-    super()
+    super('destroy')
     this.id = id
     this.knowledge = knowledge
     this.announce = announce
@@ -258,10 +274,29 @@ class Destroy extends Operation {
 }
 
 class Close extends Operation {
+  constructor() {
+    super('close')
+  }
+
   /** @param {Sessions} sessions @param {number} token */
   send(sessions, token) {
     sessions.close(token)
   }
+}
+
+/**
+ * What an outcome is called where calls are traced and counted; as in `src/stats.rs`.
+ * @param {Outcome} outcome
+ */
+function outcomeOf(outcome) {
+  if (typeof outcome === 'number') {
+    return MEANINGS[outcome]
+  }
+  if (isFailure(outcome)) {
+    return outcome.code
+  }
+  const isOfMany = typeof outcome === 'object' && !ArrayBuffer.isView(outcome)
+  return isOfMany ? (outcome.count === undefined ? 'page' : 'count') : 'found'
 }
 
 /**
@@ -302,4 +337,5 @@ exports.Write = Write
 exports.Touch = Touch
 exports.Destroy = Destroy
 exports.Close = Close
+exports.outcomeOf = outcomeOf
 exports.toError = toError

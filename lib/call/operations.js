@@ -44,8 +44,9 @@ class Operations {
    * @param {number} readNumber
    * @param {number} [expiresAt]
    * @param {boolean} [isOutdated]
+   * @param {number} [together]
    */
-  settle(token, outcome, readNumber, expiresAt, isOutdated) {
+  settle(token, outcome, readNumber, expiresAt, isOutdated, together) {
     const operation = this.#byToken[token]
     this.#byToken[token] = undefined
     this.#free.push(token)
@@ -53,7 +54,7 @@ class Operations {
       this.#alive.unref()
       this.sender = undefined
     }
-    operation?.settle(outcome, readNumber, expiresAt, isOutdated)
+    operation?.settle(outcome, readNumber, expiresAt, isOutdated, together)
     if (this.#watchers.length > 0 && operation) {
       this.#tell(operation)
     }

@@ -29,10 +29,11 @@ const SAME = 7
  * @param {Address} address
  * @param {Options} options
  * @param {Operations} operations where those that were sent are found again
+ * @param {import('./stats').Stats} stats
  * @param {Background} background
  * @throws {SessionStoreError} where the driver cannot do what the address says
  */
-function openSessions({ uri, db, serverApi }, options, operations, background) {
+function openSessions({ uri, db, serverApi }, options, operations, stats, background) {
   const { collection, timeoutMS: timeoutMs, timestamps, autoRemove, indexes } = options
   const touchAfterMs = options.touchAfter * 1000
   const autoRemoveIntervalMs = options.autoRemoveInterval * 60_000
@@ -41,7 +42,8 @@ function openSessions({ uri, db, serverApi }, options, operations, background) {
   const how = { timeoutMs, touchAfterMs, autoRemove, autoRemoveIntervalMs }
   const stored = { timestamps, indexes, encryptionKeys }
   try {
-    return new Sessions({ ...where, ...how, ...stored }, settler(operations, background))
+    const told = settler(operations, background)
+    return new Sessions({ ...where, ...how, ...stored }, stats.counts, told)
   } catch (error) {
     throw connectionError(error)
   }
@@ -67,10 +69,11 @@ function settler(operations, { warn, destroyed }) {
    * @param {number[]} tokens
    * @param {import('./operation').Outcome[]} outcomes
    * @param {number} firstReadNumber
-   * @param {number[]} expiry
    * @param {number[]} outdated places in the others
+   * @param {number[]} [expiry] missing without `touchAfter`
+   * @param {number[]} [together] missing while nobody traces
    */
-  return (tokens, outcomes, firstReadNumber, expiry, outdated) => {
+  return (tokens, outcomes, firstReadNumber, outdated, expiry, together) => {
     let outcome = outcomes[0]
     let place = 0 // in `outdated`, which ascends
     for (let index = 0; index < tokens.length; index++) {
@@ -83,8 +86,10 @@ function settler(operations, { warn, destroyed }) {
       } else {
         const isOutdated = outdated[place] === index
         place += isOutdated ? 1 : 0
+        const expiresAt = expiry?.[index]
         const readNumber = firstReadNumber + index
-        operations.settle(tokens[index], outcome, readNumber, expiry[index], isOutdated)
+        const travelled = together?.[index]
+        operations.settle(tokens[index], outcome, readNumber, expiresAt, isOutdated, travelled)
       }
     }
   }

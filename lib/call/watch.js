@@ -22,7 +22,7 @@ class Follow extends Operation {
 
   /** @param {Filter} filter */
   constructor(filter) {
-    super()
+    super('watch')
     this.filter = filter
   }
 
@@ -41,7 +41,7 @@ class Follow extends Operation {
 class Next extends Operation {
   /** @param {Follow} follow */
   constructor(follow) {
-    super()
+    super('next')
     this.follow = follow
   }
 

@@ -9,11 +9,12 @@ const { Operation, toError } = require('./operation')
 /** An operation that concerns many sessions: how it crosses to Rust, and what it found. */
 class WideOperation extends Operation {
   /**
+   * @param {string} name of the call
    * @param {(sessions: Sessions, token: number) => void} cross
    * @param {(found: Found) => any} read
    */
-  constructor(cross, read) {
-    super()
+  constructor(name, cross, read) {
+    super(name)
     this.cross = cross
     this.read = read
   }
@@ -36,6 +37,7 @@ class WideOperation extends Operation {
 /** @param {Filter} filter */
 function length({ paths, hasOperators }) {
   return new WideOperation(
+    'length',
     (sessions, token) => sessions.length(token, paths, hasOperators),
     ({ count }) => count,
   )
@@ -45,9 +47,11 @@ function length({ paths, hasOperators }) {
  * @param {Filter} filter
  * @param {string[]} except
  * @param {boolean} isTold whether Rust is to say which sessions it destroys
+ * @param {'destroyMany' | 'clear'} [name] of the call
  */
-function destroyMany({ paths, hasOperators }, except, isTold) {
+function destroyMany({ paths, hasOperators }, except, isTold, name = 'destroyMany') {
   return new WideOperation(
+    name,
     (sessions, token) => sessions.sweep(token, paths, hasOperators, except, isTold),
     ({ count }) => count,
   )
@@ -65,6 +69,7 @@ function destroyMany({ paths, hasOperators }, except, isTold) {
  */
 function ids({ paths, hasOperators }, after) {
   return new WideOperation(
+    'ids',
     (sessions, token) => sessions.list(token, paths, hasOperators, false, after),
     (found) => page(found, (id) => id),
   )
@@ -77,6 +82,7 @@ function ids({ paths, hasOperators }, after) {
  */
 function all({ paths, hasOperators }, after, decode) {
   return new WideOperation(
+    'all',
     (sessions, token) => sessions.list(token, paths, hasOperators, true, after),
     (found) => {
       const { contents = [], updatedAt = [], expiresAt = [] } = found

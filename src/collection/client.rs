@@ -1,7 +1,10 @@
 //! The driver's client of one store.
 
+use std::sync::Arc;
+
 use mongodb::Client;
 use mongodb::event::EventHandler;
+use mongodb::event::cmap::CmapEvent;
 use mongodb::options::{ClientOptions, ServerMonitoringMode};
 
 use super::availability::Availability;
@@ -11,12 +14,14 @@ use super::sent;
 use super::tls;
 use crate::error::Failure;
 use crate::options::{DEFAULT_MAX_POOL_SIZE, Options};
+use crate::stats::Stats;
 
 /// Resolves the connection string (SRV records need DNS) and makes the client, which connects by
 /// itself.
 pub async fn make_client(
     options: &Options,
     availability: &Availability,
+    stats: &Arc<Stats>,
 ) -> Result<(Client, ClientOptions), Failure> {
     let connection_string = options.connection_string.clone();
     availability.resolving(&connection_string);
@@ -54,8 +59,20 @@ pub async fn make_client(
     let watched = availability.clone();
     client_options.sdam_event_handler =
         Some(EventHandler::callback(move |event| watched.watch(event)));
-    client_options.cmap_event_handler = Some(EventHandler::callback(sent::note));
+    let counts = stats.clone();
+    client_options.cmap_event_handler =
+        Some(EventHandler::callback(move |event| note(event, &counts)));
     let client = Client::with_options(client_options.clone());
     let client = client.map_err(|error| failure::sort(&error).failure)?;
     Ok((client, client_options))
+}
+
+/// What the driver tells of its connections.
+fn note(event: CmapEvent, stats: &Stats) {
+    match event {
+        CmapEvent::ConnectionCheckedOut(_) => sent::note(),
+        CmapEvent::ConnectionCreated(_) => stats.connect(),
+        CmapEvent::ConnectionClosed(_) => stats.disconnect(),
+        _ => {}
+    }
 }

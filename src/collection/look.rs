@@ -5,8 +5,8 @@ use futures_util::TryStreamExt;
 use mongodb::bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use tokio::time::Instant;
 
+use super::Collection;
 use super::query::matching;
-use super::{Attempts, Collection};
 use crate::error::Failure;
 use crate::operation::{Filter, Id};
 use crate::record;
@@ -41,7 +41,7 @@ impl Collection {
         if look.with_data {
             fields.insert("data", 1);
         }
-        let mut attempts = Attempts::until(deadline);
+        let mut attempts = self.attempts(deadline);
         loop {
             let read = async {
                 let find = records.find(query.clone()).projection(fields.clone());
@@ -71,7 +71,7 @@ impl Collection {
     pub async fn count(&self, filter: &Filter, deadline: Instant) -> Result<u64, Failure> {
         let mut query = matching(filter);
         only_live(&mut query, record::now());
-        let mut attempts = Attempts::until(deadline);
+        let mut attempts = self.attempts(deadline);
         loop {
             let count = self.records.count_documents(query.clone());
             match self.in_time(deadline, async { count.await }).await {
@@ -113,7 +113,7 @@ impl Collection {
         fields: Document,
         deadline: Instant,
     ) -> Result<Vec<RawDocumentBuf>, Failure> {
-        let mut attempts = Attempts::until(deadline);
+        let mut attempts = self.attempts(deadline);
         loop {
             let read = async {
                 let find = self.latest.find(query.clone());

@@ -42,6 +42,7 @@ use crate::error::Failure;
 use crate::operation::Id;
 use crate::options::{AutoRemove, Options};
 use crate::seal::Sealer;
+use crate::stats::Stats;
 
 pub use availability::Availability;
 pub use changes::Changes;
@@ -90,6 +91,7 @@ pub struct Collection {
     pub sealer: Option<Arc<Sealer>>,
     timeout: Duration,
     availability: Availability,
+    stats: Arc<Stats>,
     numbers: Numbers,
     transaction_number: AtomicI64,
     sessions: Mutex<Vec<ClientSession>>,
@@ -112,8 +114,9 @@ impl Collection {
     pub async fn connect(
         options: &Options,
         availability: &Availability,
+        stats: &Arc<Stats>,
     ) -> Result<Arc<Self>, Failure> {
-        let (client, client_options) = client::make_client(options, availability).await?;
+        let (client, client_options) = client::make_client(options, availability, stats).await?;
         let database = client.database(&options.database);
         let write_concern = client_options.write_concern.as_ref();
         Ok(Arc::new(Collection {
@@ -126,6 +129,7 @@ impl Collection {
             sealer: options.sealer.clone(),
             timeout: options.timeout,
             availability: availability.clone(),
+            stats: stats.clone(),
             numbers: Numbers::new(client_options.retry_writes != Some(false)),
             fence_room: Semaphore::new((options.max_pool_size() / 8).clamp(1, 12)),
             stubborn_room: Semaphore::new((options.max_pool_size() / 16).clamp(1, 4)),
@@ -149,7 +153,7 @@ impl Collection {
         make: impl Fn(&RawDocument) -> T,
         mut found: impl FnMut(Vec<T>, bool),
     ) -> Result<(), Unread> {
-        let mut attempts = Attempts::until(trip.deadline);
+        let mut attempts = self.attempts(trip.deadline);
         loop {
             let read = async {
                 let mut cursor = query(&self.records, ids).await?;
@@ -194,7 +198,7 @@ impl Collection {
         ids: &[Id],
         deadline: Instant,
     ) -> Result<Vec<RawDocumentBuf>, Failure> {
-        let mut attempts = Attempts::until(deadline);
+        let mut attempts = self.attempts(deadline);
         loop {
             let read = async {
                 let cursor = query(&self.latest, ids).await?;
@@ -327,19 +331,23 @@ fn latest() -> CollectionOptions {
 }
 
 /// The attempts at one command, up to a deadline.
-struct Attempts {
+struct Attempts<'a> {
     deadline: Instant,
     pause: Duration,
+    stats: &'a Stats,
 }
 
-impl Attempts {
-    fn until(deadline: Instant) -> Self {
+impl Collection {
+    fn attempts(&self, deadline: Instant) -> Attempts<'_> {
         Attempts {
             deadline,
             pause: FIRST_PAUSE,
+            stats: &self.stats,
         }
     }
+}
 
+impl Attempts<'_> {
     /// Waits for the moment to try again, or gives up.
     async fn again(&mut self, sorted: Sorted) -> Result<(), Failure> {
         match sorted.retry && self.pause().await {
@@ -355,6 +363,7 @@ impl Attempts {
         }
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(MAX_PAUSE);
+        self.stats.retry();
         true
     }
 }

@@ -8,8 +8,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mongodb::event::cmap::CmapEvent;
-
 #[derive(Debug, Default, Clone)]
 pub struct Sent(Arc<AtomicBool>);
 
@@ -28,10 +26,8 @@ impl Sent {
     }
 }
 
-/// What the driver's client has to call.
-pub fn note(event: CmapEvent) {
-    if let CmapEvent::ConnectionCheckedOut(_) = event {
-        // The monitors and the index have commands, too, which nobody watches.
-        let _ = OF_THIS_COMMAND.try_with(|sent| sent.0.store(true, Ordering::Relaxed));
-    }
+/// The driver has a connection for a command of this task.
+pub fn note() {
+    // The monitors and the index have commands, too, which nobody watches.
+    let _ = OF_THIS_COMMAND.try_with(|sent| sent.0.store(true, Ordering::Relaxed));
 }

@@ -62,7 +62,7 @@ pub struct Write<'a> {
     number: i64,
     /// The statements that have not been answered, as they are to be sent.
     parts: VecDeque<Range<usize>>,
-    attempts: Attempts,
+    attempts: Attempts<'a>,
     /// How often a single statement got no answer: each time the next is waited for longer.
     disappointments: u32,
     /// Whether something was sent that may still be executed.
@@ -112,7 +112,7 @@ impl Collection {
             statements,
             session,
             number: self.next_transaction_number(),
-            attempts: Attempts::until(trip.deadline),
+            attempts: self.attempts(trip.deadline),
             disappointments: 0,
             is_exposed: false,
             late: Vec::new(),
@@ -195,6 +195,7 @@ impl Write<'_> {
     /// their places in the command, by which MongoDB knows what it has executed already.
     fn divide(&mut self, part: Range<usize>) {
         self.is_exposed = true;
+        self.collection.stats.retry();
         let middle = part.start + part.len() / 2;
         if part.len() > 1 {
             self.parts.extend([part.start..middle, middle..part.end]);

@@ -2,11 +2,12 @@
 //! answer, and a call that is never answered would hang with whoever awaits it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::worker::Worker;
 use super::{Close, Completions};
 use crate::error::Failure;
-use crate::operation::{Operation, Outcome};
+use crate::operation::{Operation, Outcome, Told};
 
 impl Drop for Worker {
     fn drop(&mut self) {
@@ -26,11 +27,10 @@ impl Worker {
         let accepted = self.accepted.iter().chain(self.wide.sweeps());
         let accepted = accepted.filter(|operation| operation.settle());
         let ended = accepted.map(|operation| &**operation).chain(&submitted);
-        let failed =
-            ended.filter_map(|operation| operation.tell(Outcome::Failed(Failure::internal())));
+        let failed = ended.filter_map(|operation| fail(&*self.completions, operation));
         let mut outcomes: Vec<_> = failed.collect();
         if let Some(Close::WhenDone(token)) = close {
-            outcomes.push((token, Outcome::Closed));
+            outcomes.push(Told::of(token, Outcome::Closed));
         }
         if !outcomes.is_empty() {
             self.completions.settled(outcomes);
@@ -40,8 +40,14 @@ impl Worker {
 
 /// What comes after that.
 pub fn refuse(completions: &Arc<dyn Completions>, operation: &Operation) {
-    let told = operation.tell(Outcome::Failed(Failure::internal()));
+    let told = fail(&**completions, operation);
     completions.settled(told.into_iter().collect());
+}
+
+fn fail(completions: &dyn Completions, operation: &Operation) -> Option<Told> {
+    let outcome = Outcome::Failed(Failure::internal());
+    completions.stats().end(operation, &outcome, Instant::now());
+    operation.tell(outcome)
 }
 
 #[cfg(test)]
@@ -55,15 +61,17 @@ mod tests {
     use crate::error::Code;
     use crate::operation::Action;
     use crate::options::Options;
+    use crate::stats::Stats;
 
     /// Breaks the worker with the first outcomes that it hands over.
     struct Breaking {
-        outcomes: Mutex<Option<Sender<(u32, Outcome)>>>,
-        waiting: Mutex<Option<Sender<(u32, Outcome)>>>,
+        outcomes: Mutex<Option<Sender<Told>>>,
+        waiting: Mutex<Option<Sender<Told>>>,
+        stats: Arc<Stats>,
     }
 
     impl Completions for Breaking {
-        fn settled(&self, outcomes: Vec<(u32, Outcome)>) {
+        fn settled(&self, outcomes: Vec<Told>) {
             let first = self.waiting.lock().unwrap().take();
             if let Some(told) = first {
                 *self.outcomes.lock().unwrap() = Some(told);
@@ -77,6 +85,10 @@ mod tests {
 
         fn warning(&self, _: Failure) {}
 
+        fn stats(&self) -> &Arc<Stats> {
+            &self.stats
+        }
+
         fn destroyed(&self, _: Vec<crate::operation::Id>) {}
     }
 
@@ -86,6 +98,7 @@ mod tests {
         let completions = Breaking {
             outcomes: Mutex::default(),
             waiting: Mutex::new(Some(told)),
+            stats: Arc::default(),
         };
         let nowhere = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=60000";
         let options = Options::new(nowhere, "db".into(), "sessions".into(), 50.0).unwrap();
@@ -96,12 +109,12 @@ mod tests {
         dispatcher.submit(Operation::new(2, "second", Action::Get));
         let next = || outcomes.recv_timeout(Duration::from_secs(10)).unwrap();
         let is_failure = |outcome: &Outcome| matches!(outcome, Outcome::Failed(failure) if failure.code == Code::Server);
-        let (token, outcome) = next();
+        let Told { token, outcome, .. } = next();
         assert!(token == 2 && is_failure(&outcome));
         dispatcher.submit(Operation::new(3, "third", Action::Get));
-        let (token, outcome) = next();
+        let Told { token, outcome, .. } = next();
         assert!(token == 3 && is_failure(&outcome));
         dispatcher.close(4);
-        assert_eq!(next(), (4, Outcome::Closed));
+        assert_eq!(next(), Told::of(4, Outcome::Closed));
     }
 }

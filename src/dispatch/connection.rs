@@ -13,6 +13,7 @@ use super::removal::remove_expired;
 use crate::collection::{Availability, Collection};
 use crate::error::{Code, Failure};
 use crate::options::{AutoRemove, Options};
+use crate::stats::Stats;
 
 /// The pause between attempts to resolve the address or to make the index.
 const BACKGROUND_PAUSE: Duration = Duration::from_millis(100);
@@ -51,8 +52,8 @@ pub enum Connection {
 
 impl Connection {
     /// Has to be called on the store's threads.
-    pub fn start(options: &Options, availability: &Availability) -> Self {
-        let connecting = connect(options.clone(), availability.clone());
+    pub fn start(options: &Options, availability: &Availability, stats: &Arc<Stats>) -> Self {
+        let connecting = connect(options.clone(), availability.clone(), stats.clone());
         Connection::Connecting(AbortOnDrop(tokio::spawn(connecting)))
     }
 
@@ -137,9 +138,13 @@ impl Connection {
 }
 
 /// Makes the client. Only a name that does not resolve can delay that: operations wait meanwhile.
-async fn connect(options: Options, availability: Availability) -> Result<Arc<Collection>, Failure> {
+async fn connect(
+    options: Options,
+    availability: Availability,
+    stats: Arc<Stats>,
+) -> Result<Arc<Collection>, Failure> {
     loop {
-        match Collection::connect(&options, &availability).await {
+        match Collection::connect(&options, &availability, &stats).await {
             Err(failure) if failure.code != Code::Options => {
                 tokio::time::sleep(BACKGROUND_PAUSE).await;
             }

@@ -147,9 +147,11 @@ impl Leave for Door<'_> {
 
 /// Hands over the outcomes of the operations that have none yet.
 pub fn report(completions: &dyn Completions, ended: Vec<Ended>) {
+    let (stats, now) = (completions.stats(), std::time::Instant::now());
     let ended = ended.into_iter();
     let unsettled: Vec<_> = ended
         .filter(|(operation, _)| operation.settle())
+        .inspect(|(operation, outcome)| stats.end(operation, outcome, now))
         .filter_map(|(operation, outcome)| operation.tell(outcome))
         .collect();
     if !unsettled.is_empty() {

@@ -24,8 +24,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
 use crate::error::{Code, Failure};
-use crate::operation::{Id, Operation, Outcome};
+use crate::operation::{Id, Operation, Outcome, Told};
 use crate::options::Options;
+use crate::stats::Stats;
 
 use lanes::Kind;
 pub use watch::Watched;
@@ -34,11 +35,13 @@ use worker::Worker;
 /// Where outcomes go. Called from the dispatcher's threads.
 pub trait Completions: Send + Sync + 'static {
     /// Operations have ended: their tokens and outcomes.
-    fn settled(&self, outcomes: Vec<(u32, Outcome)>);
+    fn settled(&self, outcomes: Vec<Told>);
     /// Something in the background went wrong, which no operation can report.
     fn warning(&self, failure: Failure);
     /// Sessions that a sweep has destroyed.
     fn destroyed(&self, ids: Vec<Id>);
+    /// Where all is counted.
+    fn stats(&self) -> &Arc<Stats>;
 }
 
 /// The handle by which operations are submitted. Dropping it disconnects at once; what is under
@@ -125,6 +128,7 @@ impl Dispatcher {
     }
 
     pub fn submit(&self, operation: Operation) {
+        self.completions.stats().accept();
         let mut queue = self.inbox.lock();
         if queue.is_broken {
             drop(queue);
@@ -144,7 +148,8 @@ impl Dispatcher {
     /// Lets what was submitted end, disconnects, and settles `token`.
     pub fn close(&self, token: u32) {
         if !self.end(Close::WhenDone(token)) {
-            self.completions.settled(vec![(token, Outcome::Closed)]);
+            let closed = Told::of(token, Outcome::Closed);
+            self.completions.settled(vec![closed]);
         }
     }
 

@@ -81,6 +81,7 @@ impl Worker {
         };
         let trip = Trip::new(self.deadline(&operations), self.flow.patience());
         let recall = trip.recall();
+        self.completions.stats().send_batch(&operations);
         let task = self.batches.spawn(run_batch(
             collection.clone(),
             self.completions.clone(),

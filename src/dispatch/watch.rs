@@ -14,7 +14,7 @@ use super::worker::Worker;
 use super::{Completions, runtime};
 use crate::collection::{Changes, Collection};
 use crate::error::Failure;
-use crate::operation::{Action, Change, Operation, Outcome};
+use crate::operation::{Action, Change, Operation, Outcome, Told};
 
 const AHEAD: usize = 1024;
 
@@ -88,7 +88,7 @@ pub fn next(
 ) -> Result<(), Failure> {
     runtime()?.spawn(async move {
         let outcome = watched.next().await;
-        completions.settled(vec![(token, outcome)]);
+        completions.settled(vec![Told::of(token, outcome)]);
     });
     Ok(())
 }
@@ -102,6 +102,7 @@ impl Worker {
         for operation in std::mem::take(&mut self.wide.to_watch) {
             let deadline = Instant::from_std(operation.submitted + self.options.timeout);
             let (collection, completions) = (collection.clone(), self.completions.clone());
+            completions.stats().send(&operation, 1);
             self.wide
                 .watches
                 .spawn(follow(collection, completions, operation, deadline));

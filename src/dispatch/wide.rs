@@ -135,6 +135,7 @@ impl Worker {
             let (operation, collection) = (one.operation.clone(), collection.clone());
             let completions = self.completions.clone();
             let deadline = operation.submitted + self.options.timeout;
+            completions.stats().send(&operation, 1);
             wide.looks.spawn(async move {
                 let outcome = look::run(&collection, &operation, deadline.into()).await;
                 report(&*completions, vec![(operation, outcome)]);
@@ -158,6 +159,7 @@ impl Worker {
             holds_back: Some(Instant::now()),
             written: HashSet::new(),
         };
+        self.completions.stats().send(&operation, 1);
         self.wide.sweeps.insert(number, under_way);
         let (news, completions) = (self.to_worker.clone(), self.completions.clone());
         let sweeper = Sweeper::new(number, operation, outcomes, news, completions);
@@ -178,6 +180,7 @@ impl Worker {
             Action::Wide(Wide::Find { filter, after }),
         );
         let find = Arc::new(find);
+        self.completions.stats().accept();
         if is_first {
             return self.admit(find);
         }
@@ -207,6 +210,7 @@ impl Worker {
                 continue;
             }
             let destroy = Arc::new(destroy);
+            self.completions.stats().accept();
             self.accepted.push_back(destroy.clone());
             self.lanes.add_first(destroy);
         }

@@ -18,7 +18,7 @@ use super::wide::WideOperations;
 use super::{Close, Completions, Inbox};
 use crate::collection::{self, Availability, Unanswered};
 use crate::error::Failure;
-use crate::operation::{Id, Operation, Outcome};
+use crate::operation::{Id, Operation, Outcome, Told};
 use crate::options::Options;
 
 /// How exactly deadlines are kept while something is under way.
@@ -55,7 +55,7 @@ impl Worker {
         let telling = absence::tell(availability.clone(), patience, completions.clone());
         Worker {
             telling: Some(AbortOnDrop(tokio::spawn(telling))),
-            connection: Connection::start(&options, &availability),
+            connection: Connection::start(&options, &availability, completions.stats()),
             options,
             inbox,
             completions,
@@ -147,6 +147,7 @@ impl Worker {
         }
         self.judge(&batch, &arrival);
         for operation in arrival.alone {
+            self.completions.stats().give_back(&operation);
             self.lanes.give_back(operation);
         }
         let mut fences: HashMap<&Id, usize> = HashMap::new();
@@ -188,8 +189,11 @@ impl Worker {
         };
         let (collection, news) = (collection.clone(), self.to_worker.clone());
         let free = move |ids| drop(news.send(News::ShutOut(ids)));
-        self.fences
-            .spawn(async move { collection.shut_out(unanswered, free).await });
+        let waits = self.completions.stats().fence();
+        self.fences.spawn(async move {
+            collection.shut_out(unanswered, free).await;
+            drop(waits);
+        });
     }
 
     fn hear(&mut self, news: News) {
@@ -207,6 +211,7 @@ impl Worker {
                     self.lanes.doubt(&id, doubt);
                 }
                 for operation in operations.into_iter().rev() {
+                    self.completions.stats().give_back(&operation);
                     self.lanes.give_back(operation);
                 }
                 self.lanes.release(&id);
@@ -286,7 +291,8 @@ impl Worker {
             collection.close().await;
         }
         if let Some(Close::WhenDone(token)) = close {
-            self.completions.settled(vec![(token, Outcome::Closed)]);
+            let closed = Told::of(token, Outcome::Closed);
+            self.completions.settled(vec![closed]);
         }
     }
 }
