@@ -6,6 +6,7 @@ const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
 const { Visitor, startApp, versionsWithCtx } = require('../support/app')
 const { useDatabase } = require('../support/database')
+const { failure } = require('../support/outcome')
 const { runInProcess } = require('../support/process')
 
 const database = useDatabase()
@@ -71,6 +72,86 @@ describe('the events', { timeout: 60_000 }, () => {
       told,
       names.map((name) => [name, 'id']),
     )
+  })
+})
+
+describe('the events of the other calls', { timeout: 60_000 }, () => {
+  it('tell of touch() what was renewed, and of nothing where nothing was', async () => {
+    const { store, told } = listen()
+    await store.set('touched', { a: 1 })
+    await store.touch('touched', 60_000)
+    await store.touch('nobody', 60_000)
+    assert.deepEqual(told, [
+      ['create', 'touched'],
+      ['touch', 'touched'],
+    ])
+  })
+
+  it('tell of each session that destroyMany() and clear() ended', async () => {
+    const store = database.store({ collection: 'many' })
+    const ids = ['many 1', 'many 2', 'many 3']
+    await Promise.all(ids.map((id, index) => store.set(id, { even: index % 2 === 0 })))
+    const destroyed = []
+    store.on('destroy', (id) => destroyed.push(id))
+    await store.destroyMany({ even: true })
+    assert.deepEqual(destroyed.toSorted(), ['many 1', 'many 3'])
+    await store.clear()
+    assert.deepEqual(destroyed.toSorted(), ids)
+  })
+
+  it('come when the call has been acknowledged, and not for one that fails', async () => {
+    const connection = 'mongodb://127.0.0.1:1'
+    const limits = { serverSelectionTimeoutMS: 200, db: undefined }
+    const store = database.store({ connection, collection: 'away', ...limits })
+    const told = []
+    for (const event of EVENTS) store.on(event, () => told.push(event))
+    await failure(store.set('id', { a: 1 }))
+    await failure(store.destroy('id'))
+    await new Promise(setImmediate)
+    assert.deepEqual(
+      told.filter((event) => event !== 'warning'),
+      [],
+    )
+  })
+})
+
+describe('a warning', { timeout: 60_000 }, () => {
+  it('goes to who listens, else to the process, and is never an error', async () => {
+    const body = async ({ SessionStore, options }) => {
+      const told = []
+      process.on('warning', ({ code, message }) => told.push(['process', code, message]))
+      process.on('uncaughtException', (error) => told.push(['thrown', error.message]))
+      const open = async (listen) => {
+        const store = new SessionStore(options)
+        store.on('error', () => told.push(['error']))
+        if (listen) store.on('warning', ({ code, message }) => told.push(['store', code, message]))
+        const about = () => told.filter(([, , message]) => message?.includes('expiresAt_1'))
+        const before = about().length
+        const alive = setInterval(() => {}, 1000)
+        while (about().length === before) await new Promise((resolve) => setTimeout(resolve, 10))
+        clearInterval(alive)
+        await store.close()
+      }
+      await open(true)
+      await open(false)
+      const about = told.filter(([, , message]) => message?.includes('expiresAt_1'))
+      console.log(JSON.stringify(about.map(([where, code]) => [where, code])))
+      console.log(JSON.stringify(told.filter(([where]) => ['error', 'thrown'].includes(where))))
+    }
+    const collection = 'warned'
+    await database.store({ collection }).set('id', { a: 1 })
+    const options = { ...database.options, collection, autoRemove: 'disabled' }
+    const { code, stdout, stderr } = await runInProcess(body, options)
+    assert.equal(code, 0, stderr)
+    const [about, wrong] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    assert.deepEqual(about, [
+      ['store', 'ERR_OPTIONS'],
+      ['process', 'ERR_OPTIONS'],
+    ])
+    assert.deepEqual(wrong, [])
   })
 })
 
