@@ -92,11 +92,6 @@ async function mangledStore(t) {
   return mangled
 }
 
-async function storedBytes(id) {
-  const record = await database.collection().findOne({ _id: id }, { raw: true })
-  return Buffer.from(bson.deserialize(record, { raw: true }).data)
-}
-
 /** Inserts what the server takes: some refuse a date or a class. Gives the ids of those. */
 async function insert(documents) {
   const inserts = documents.map((document) =>
@@ -228,22 +223,25 @@ describe('a request that changes a foreign session', () => {
         ['10', { a: [new Map(Object.entries({ a: 1, 0: bson.Long.fromNumber(2) }).reverse())] }],
         ['2', 3],
       ]),
-      symbol: new bson.BSONSymbol('x'),
+      // SecantusDB does not take a symbol out of a document, as encrypting it does.
+      ...(!database.isSealed && { symbol: new bson.BSONSymbol('x') }),
       expression: new bson.BSONRegExp('a', 'ims'),
       unreadable: new bson.BSONRegExp('(?i)a', 'x'),
       scope: new bson.Code('f()', { a: new bson.Double(1) }),
       changed: 1,
     }
     await database.collection().insertOne({ _id: 'partly', data })
-    const expected = await storedBytes('partly')
+    const expected = await database.sessionBytes('partly')
     expected.writeInt32LE(2, expected.indexOf('changed\0') + 'changed\0'.length)
     const request = { ctx: {} }
     const session = await store.get('partly', 0, request)
     await store.set('partly', { ...session, changed: 2 }, 60_000, request)
-    assert.equal((await storedBytes('partly')).toString('hex'), expected.toString('hex'))
+    assert.equal((await database.sessionBytes('partly')).toString('hex'), expected.toString('hex'))
   })
 
-  it('leaves alone what JavaScript cannot write', async (t) => {
+  // What the proxy makes of a document is not what is stored: a swap, which encrypting is, finds that.
+  const skip = process.env.SEALED !== undefined
+  it('leaves alone what JavaScript cannot write', { skip }, async (t) => {
     const mangled = await mangledStore(t)
     for (const name of ['a nested key twice', 'undefined', 'undefined among items']) {
       const { data } = MALFORMED[name].document

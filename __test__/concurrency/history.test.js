@@ -60,7 +60,7 @@ describe('random histories over a network that breaks', { timeout: 300_000 }, ()
   after(() => proxy.close())
 
   test('are such as the contract allows, and nothing fails', async () => {
-    const options = { connection: proxy.uri, db: database.name }
+    const options = { ...database.options, connection: proxy.uri }
     await check([options, options], [options], { runs: 30 })
   })
 })

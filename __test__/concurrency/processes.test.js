@@ -101,7 +101,8 @@ describe('forked processes', { timeout: 120_000 }, () => {
   test('that share a collection lose no write of each other', async () => {
     const loads = await Loads.start('forked', 3, database.options)
     await writesTo(database.collection(), 100)
-    const { losses, failures, acknowledged } = await loads.end(database.collection())
+    const stored = { findOne: ({ _id }) => database.document(_id) }
+    const { losses, failures, acknowledged } = await loads.end(stored)
     assert.ok(acknowledged > 0)
     assert.deepEqual(losses, [])
     assert.deepEqual(failures, {})

@@ -160,11 +160,7 @@ describe('close', { timeout: 60_000 }, () => {
     await assert.rejects(own.destroy('late'), expected)
     await closed
     await Promise.all(written)
-    const documents = await database
-      .collection()
-      .find({ _id: { $in: ids } })
-      .toArray()
-    assert.equal(documents.length, ids.length)
+    const documents = await Promise.all(ids.map((id) => database.document(id)))
     assert.ok(documents.every(({ data }) => data.a === 2))
     await assert.rejects(own.get('late'), expected)
     await own.close()

@@ -284,11 +284,10 @@ describe('a ctx whose writes fail on and on', { timeout: 60_000 }, () => {
   let taken
   before(async () => {
     // What makes a write fail after it was sent.
-    await database
-      .collection('taken')
-      .createIndex({ 'data.taken': 1 }, { unique: true, sparse: true })
-    await database.collection('taken').insertOne({ _id: 'holder', data: { taken: 1 } })
-    taken = database.store({ collection: 'taken' })
+    const field = database.isSealed ? 'lookup.taken' : 'data.taken'
+    await database.collection('taken').createIndex({ [field]: 1 }, { unique: true, sparse: true })
+    taken = database.store({ collection: 'taken', indexes: ['taken'] })
+    await taken.set('holder', { taken: 1 })
   })
 
   /** A session that a request read, and could not write. */

@@ -52,7 +52,7 @@ const VALUES = { ...PLAIN, ...MIXED }
 /** The session as the official driver reads it. */
 async function stored(id) {
   const options = { promoteBuffers: true }
-  const document = await database.collection().findOne({ _id: id }, options)
+  const document = await database.document(id, undefined, options)
   return document.data
 }
 

@@ -5,9 +5,18 @@
 const { randomBytes } = require('node:crypto')
 const { after, before } = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
-const { MongoClient } = require('mongodb')
+const { BSON, MongoClient } = require('mongodb')
 const { startMongoDB } = require('../../scripts/servers/mongodb')
+const { openDocument, openSession } = require('./sealed-format')
 const { SessionStore } = require('../..')
+
+/**
+ * What the stores of all tests are told besides: `__test__/sealed/again.test.js` runs some files once
+ * more, with every session encrypted.
+ */
+const SEALED = process.env.SEALED
+  ? { encryption: { keys: ['every session is encrypted, says the test'] } }
+  : undefined
 
 /** The store makes its index in the background, and says nothing when it is there. */
 const INDEX_TIME_LIMIT = 30_000
@@ -29,7 +38,7 @@ class Database {
 
   /** What a store in this database has to be told. */
   get options() {
-    return { connection: this.uri, db: this.name }
+    return { connection: this.uri, db: this.name, ...SEALED }
   }
 
   /** A store that is closed at the end. */
@@ -47,9 +56,29 @@ class Database {
     return this.#client.db(this.name).collection(name)
   }
 
-  /** The stored document of a session, as the official driver reads it; null if there is none. */
-  document(id, collection) {
-    return this.collection(collection).findOne({ _id: id })
+  /**
+   * The stored document of a session, as the official driver reads it; null if there is none. Where
+   * the stores of all tests encrypt, as it would be without that.
+   * @param {string} id
+   * @param {string} [collection]
+   * @param {import('mongodb').FindOptions} [options]
+   */
+  async document(id, collection, options) {
+    const records = this.collection(collection)
+    if (!this.isSealed) return records.findOne({ _id: id }, options)
+    return openDocument(await records.findOne({ _id: id }), SEALED.encryption.keys, options)
+  }
+
+  /** The bytes of a stored session, likewise. */
+  async sessionBytes(id) {
+    const record = await this.collection().findOne({ _id: id }, { raw: true })
+    const bytes = Buffer.from(BSON.deserialize(record, { raw: true }).data)
+    return this.isSealed ? openSession(bytes, SEALED.encryption.keys, id) : bytes
+  }
+
+  /** Whether the stores of all tests encrypt. */
+  get isSealed() {
+    return SEALED !== undefined
   }
 
   /** The indexes of a collection beside `_id_`, once the store has made its own. */

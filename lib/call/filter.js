@@ -19,11 +19,15 @@ const decode = decoder(() => undefined)
 /**
  * @param {unknown} filter
  * @param {unknown} [options]
+ * @param {string[]} [indexed] with `encryption`, the paths that sessions are found by; else by any
  * @returns {Filter}
  */
-function readFilter(filter, options) {
+function readFilter(filter, options, indexed) {
   const operators = readOperators(options)
   check(filter, operators)
+  if (indexed) {
+    checkEncrypted(Object.keys(filter ?? {}), operators, indexed)
+  }
   const paths = encode(filter ?? {})
   if (!operators) {
     // What is sent, not what was given: a getter may give something else the next time.
@@ -38,9 +42,10 @@ function readFilter(filter, options) {
  * One that does not find all sessions.
  * @param {unknown} filter
  * @param {unknown} [options]
+ * @param {string[]} [indexed]
  */
-function readNarrowFilter(filter, options) {
-  const checked = readFilter(filter, options)
+function readNarrowFilter(filter, options, indexed) {
+  const checked = readFilter(filter, options, indexed)
   if (isEmpty(filter)) {
     throw optionsError(
       "destroyMany takes a filter that is not empty, such as { 'userInfo.id': 42 }: clear() ends " +
@@ -48,6 +53,28 @@ function readNarrowFilter(filter, options) {
     )
   }
   return checked
+}
+
+/**
+ * What an encrypted session says can only be compared, and only where a hash of it is kept.
+ * @param {string[]} paths
+ * @param {boolean} operators
+ * @param {string[]} indexed
+ */
+function checkEncrypted(paths, operators, indexed) {
+  if (operators) {
+    throw optionsError(
+      'with the option `encryption` a filter compares for equality only: no { operators: true }',
+    )
+  }
+  const other = paths.find((path) => !indexed.includes(path))
+  if (other !== undefined) {
+    const those = indexed.length > 0 ? `: ${indexed.join(', ')}` : ', and it names none'
+    throw optionsError(
+      'with the option `encryption` sessions are found by the paths of the option `indexes` only' +
+        `${those}; the filter's '${other}' is not among them`,
+    )
+  }
 }
 
 /** @param {unknown} options */

@@ -37,6 +37,8 @@ class Link {
   #background
   #reads = new Reads()
   #decode
+  /** With `encryption`, the paths that sessions are found by. @type {string[] | undefined} */
+  #indexed
   #operations = new Operations()
   #stats = new Stats()
   /** @type {Tracing} */
@@ -67,6 +69,7 @@ class Link {
     this.#decode = decoder(options.bson)
     this.#tracing = new Tracing(options.collection, this.#stats)
     const { source } = options
+    this.#indexed = options.encryption && options.indexes
     const address = source.address()
     if (typeof address === 'object') {
       this.#goTo(address)
@@ -126,7 +129,7 @@ class Link {
    * @throws {SessionStoreError} where they cannot be used; so do the next five
    */
   length(filter, options) {
-    return this.#send(wide.length(readFilter(filter, options)))
+    return this.#send(wide.length(readFilter(filter, options, this.#indexed)))
   }
 
   /**
@@ -135,7 +138,7 @@ class Link {
    * @returns {import('./listing').Pages<string>}
    */
   ids(filter, options) {
-    const checked = readFilter(filter, options)
+    const checked = readFilter(filter, options, this.#indexed)
     return (after) => this.#send(wide.ids(checked, after))
   }
 
@@ -145,7 +148,7 @@ class Link {
    * @returns {import('./listing').Pages<object>}
    */
   all(filter, options) {
-    const checked = readFilter(filter, options)
+    const checked = readFilter(filter, options, this.#indexed)
     return (after) => this.#send(wide.all(checked, after, this.#decode))
   }
 
@@ -156,7 +159,7 @@ class Link {
    */
   destroyMany(filter, options, isTold) {
     const { except, ...rest } = /** @type {any} */ (options ?? {})
-    const checked = readNarrowFilter(filter, rest)
+    const checked = readNarrowFilter(filter, rest, this.#indexed)
     return this.#send(wide.destroyMany(checked, readExcept(except), isTold))
   }
 
@@ -170,7 +173,7 @@ class Link {
    * @param {object} [options]
    */
   watch(filter, options) {
-    return new Changes(readFilter(filter, options), {
+    return new Changes(readFilter(filter, options, this.#indexed), {
       open: (follow) => this.#send(follow),
       next: (next) => {
         next.send(undefined, this.#operations.add(next, this))

@@ -56,8 +56,9 @@ impl Batch<'_> {
     /// Gives those of which is not known whether they were there.
     async fn delete(&self, destroys: &Destroys, ended: &mut Vec<Ended>) -> Destroys {
         let mut unsure = Vec::new();
+        let sealer = self.collection.sealer.as_deref();
         let statements = destroys.iter().map(|destroy| match matching(destroy) {
-            Some(filter) => collection::delete_matching(&destroy.id, filter),
+            Some(filter) => collection::delete_matching(&destroy.id, filter, sealer),
             None => Ok(collection::delete(&destroy.id)),
         });
         let statements = match statements.collect() {

@@ -23,7 +23,7 @@ use mongodb::options::{
 use tokio::time::{Instant, sleep, timeout};
 
 use super::failure::Sorted;
-use super::query::matching_under;
+use super::query::matching_in;
 use super::{Collection, FIRST_PAUSE, Look, MAX_PAUSE};
 use crate::error::{Code, Failure};
 use crate::operation::{Change, Filter, Id};
@@ -208,7 +208,8 @@ impl Changes {
         let other = doc! { "operationType": { "$not": is_a_write } };
         // The session is gone again, and nobody can say any more whether it matched.
         let gone = doc! { "operationType": "update", "fullDocument": null };
-        let matches = matching_under("fullDocument.data", &self.filter);
+        let sealer = self.collection.sealer.as_deref();
+        let matches = matching_in("fullDocument.", &self.filter, sealer);
         vec![
             doc! { "$match": { "$or": [other, gone, matches] } },
             without_content,

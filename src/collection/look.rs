@@ -10,6 +10,7 @@ use super::query::matching;
 use crate::error::Failure;
 use crate::operation::{Filter, Id};
 use crate::record;
+use crate::seal::Sealer;
 
 /// A page ends when it has so many bytes, though there is room for more sessions.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -32,7 +33,7 @@ impl Collection {
         deadline: Instant,
         make: impl Fn(&RawDocument) -> T,
     ) -> Result<(Vec<T>, bool), Failure> {
-        let query = look.query();
+        let query = look.query(self.sealer.as_deref());
         let records = match look.is_live {
             true => &self.records,
             false => &self.latest,
@@ -69,7 +70,7 @@ impl Collection {
 
     /// How many live sessions match.
     pub async fn count(&self, filter: &Filter, deadline: Instant) -> Result<u64, Failure> {
-        let mut query = matching(filter);
+        let mut query = matching(filter, self.sealer.as_deref());
         only_live(&mut query, record::now());
         let mut attempts = self.attempts(deadline);
         loop {
@@ -88,7 +89,9 @@ impl Collection {
         filter: Option<&Filter>,
         deadline: Instant,
     ) -> Result<Vec<Id>, Failure> {
-        let mut query = filter.map_or(Document::new(), matching);
+        let mut query = filter.map_or(Document::new(), |filter| {
+            matching(filter, self.sealer.as_deref())
+        });
         of_ids(&mut query, ids);
         let found = self.find_fields(query, doc! { "_id": 1 }, deadline).await?;
         let id = |record: &RawDocumentBuf| record.get_str("_id").ok().map(Id::from);
@@ -129,8 +132,8 @@ impl Collection {
 }
 
 impl Look<'_> {
-    fn query(&self) -> Document {
-        let mut query = matching(self.filter);
+    fn query(&self, sealer: Option<&Sealer>) -> Document {
+        let mut query = matching(self.filter, sealer);
         // Other documents than sessions may have ids of other types, which come before or behind.
         query.insert("_id", doc! { "$gt": self.after.map_or("", |id| id) });
         if self.is_live {

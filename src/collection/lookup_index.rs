@@ -4,7 +4,7 @@ use mongodb::bson::doc;
 
 use super::Collection;
 use super::index::{INDEX_OPTIONS_CONFLICT, Index, UNAUTHORIZED};
-use super::query::in_data;
+use super::query::{in_data, in_lookup};
 use crate::error::{Code, Failure};
 
 /// There is an index of the same name over other keys.
@@ -16,15 +16,30 @@ impl Collection {
         &self,
         path: &str,
         known: &[Index],
+    ) -> Result<Vec<Failure>, Failure> {
+        let mut told = Vec::new();
+        // Sessions that are still plain are found as before. Once there are none, that index has nothing
+        // in it where the path has several keys.
+        let sealed = self.sealer.is_some().then(|| in_lookup(path));
+        for field in sealed.into_iter().chain([in_data(path)]) {
+            told.extend(self.ensure_index_over(&field, path, known).await?);
+        }
+        Ok(told)
+    }
+
+    async fn ensure_index_over(
+        &self,
+        field: &str,
+        path: &str,
+        known: &[Index],
     ) -> Result<Option<Failure>, Failure> {
-        let field = in_data(path);
-        let is_over = |index: &Index| index.first.as_ref() == Some(&field);
+        let is_over = |index: &Index| index.first.as_deref() == Some(field);
         if known.iter().any(|index| index.finds && is_over(index)) {
             return Ok(None);
         }
         let name = format!("{field}_1");
         // Sparse: a session without a value there needs no place in it.
-        let index = doc! { "key": { &field: 1 }, "name": &name, "sparse": true };
+        let index = doc! { "key": { field: 1 }, "name": &name, "sparse": true };
         let Err(failure) = self.create_index(index).await else {
             return Ok(None);
         };

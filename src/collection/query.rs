@@ -3,29 +3,55 @@
 use mongodb::bson::{Bson, Document, doc};
 
 use crate::operation::Filter;
+use crate::seal::Sealer;
+use crate::seal::lookup::field_of;
 
 /// The operators that join several filters.
 pub const JOINING: [&str; 3] = ["$and", "$or", "$nor"];
 
 /// What the filter's sessions match.
-pub fn matching(filter: &Filter) -> Document {
-    matching_under("data", filter)
+pub fn matching(filter: &Filter, sealer: Option<&Sealer>) -> Document {
+    matching_in("", filter, sealer)
+}
+
+/// The same where the record is in a field of another document, `record` being its path with the dot.
+pub fn matching_in(record: &str, filter: &Filter, sealer: Option<&Sealer>) -> Document {
+    let paths = filter.paths.clone();
+    let in_record = |path: &str| format!("{record}{}", in_data(path));
+    match (sealer, filter.has_operators) {
+        (Some(sealer), _) => by_lookups(record, paths, sealer),
+        (None, true) => with_operators(&in_record, paths),
+        (None, false) => (paths.into_iter())
+            .map(|(path, value)| (in_record(&path), literally(value)))
+            .collect(),
+    }
+}
+
+/// Sessions that are sealed, by the hashes of the values under each of the keys; and those that are
+/// still plain, by the values.
+fn by_lookups(record: &str, paths: Document, sealer: &Sealer) -> Document {
+    let each = paths.into_iter().map(|(path, value)| {
+        let hashes = sealer.lookups_of(&path, &value).into_iter();
+        let hashes: Vec<Bson> = hashes.map(Bson::Binary).collect();
+        let sealed = doc! { format!("{record}{}", in_lookup(&path)): { "$in": hashes } };
+        let plain = doc! { format!("{record}{}", in_data(&path)): literally(value) };
+        Bson::Document(doc! { "$or": [sealed, plain] })
+    });
+    let each: Vec<Bson> = each.collect();
+    match each.is_empty() {
+        true => Document::new(),
+        false => doc! { "$and": each },
+    }
+}
+
+/// The field that holds the hashes of the values at a path in `data`.
+pub fn in_lookup(path: &str) -> String {
+    format!("lookup.{}", field_of(path))
 }
 
 /// The field in which sessions are found by their value at a path, and so are in its index.
 pub fn in_data(path: &str) -> String {
     format!("data.{path}")
-}
-
-/// The same where the session is under another path.
-pub fn matching_under(data: &str, filter: &Filter) -> Document {
-    let paths = filter.paths.clone();
-    match filter.has_operators {
-        true => with_operators(data, paths),
-        false => (paths.into_iter())
-            .map(|(path, value)| (format!("{data}.{path}"), literally(value)))
-            .collect(),
-    }
 }
 
 /// MongoDB also finds `null` where there is nothing, which would be most sessions.
@@ -37,16 +63,16 @@ fn literally(value: Bson) -> Bson {
     .into()
 }
 
-fn with_operators(data: &str, filter: Document) -> Document {
+fn with_operators(in_record: &dyn Fn(&str) -> String, filter: Document) -> Document {
     let entry = |(path, value): (String, Bson)| match value {
         Bson::Array(filters) if JOINING.contains(&path.as_str()) => {
             let filters = filters.into_iter().map(|filter| match filter {
-                Bson::Document(filter) => Bson::Document(with_operators(data, filter)),
+                Bson::Document(filter) => Bson::Document(with_operators(in_record, filter)),
                 other => other,
             });
             (path, Bson::Array(filters.collect()))
         }
-        value => (format!("{data}.{path}"), value),
+        value => (in_record(&path), value),
     };
     filter.into_iter().map(entry).collect()
 }
@@ -56,10 +82,35 @@ mod tests {
     use super::*;
 
     fn query(paths: Document, has_operators: bool) -> Document {
-        matching(&Filter {
+        let filter = Filter {
             paths,
             has_operators,
-        })
+        };
+        matching(&filter, None)
+    }
+
+    #[test]
+    fn sealed_sessions_are_asked_for_by_the_hash_under_every_key() {
+        let sealer = Sealer::new(&[[1; 32], [2; 32]], &["user.id".into()]);
+        let filter = |value: Bson| Filter {
+            paths: doc! { "user.id": value },
+            has_operators: false,
+        };
+        let query = matching(&filter(42.into()), Some(&sealer));
+        let [Bson::Document(one)] = query.get_array("$and").unwrap().as_slice() else {
+            panic!("one path, one condition");
+        };
+        let either = one.get_array("$or").unwrap();
+        let sealed = either[0].as_document().unwrap();
+        let sealed = sealed.get_document("lookup.user%2Eid").unwrap();
+        assert_eq!(sealed.get_array("$in").unwrap().len(), 2);
+        let plain = doc! { "data.user.id": { "$eq": 42 } };
+        assert_eq!(either[1].as_document().unwrap(), &plain);
+        let all = Filter {
+            paths: doc! {},
+            has_operators: false,
+        };
+        assert_eq!(matching(&all, Some(&sealer)), doc! {});
     }
 
     #[test]

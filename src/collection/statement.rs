@@ -11,6 +11,7 @@ use crate::difference::is_path;
 use crate::error::Failure;
 use crate::operation::{Filter, Id};
 use crate::record;
+use crate::seal::Sealer;
 use crate::seal::lookup::Lookup;
 
 /// What every write of a session renews.
@@ -200,9 +201,13 @@ pub fn delete(id: &Id) -> Statement {
 }
 
 /// Deletes the session if it matches.
-pub fn delete_matching(id: &Id, filter: &Filter) -> Result<Statement, Failure> {
+pub fn delete_matching(
+    id: &Id,
+    filter: &Filter,
+    sealer: Option<&Sealer>,
+) -> Result<Statement, Failure> {
     let mut query = doc! { "_id": &**id };
-    query.extend(matching(filter));
+    query.extend(matching(filter, sealer));
     let query = RawDocumentBuf::try_from(&query).map_err(|_| Failure::internal())?;
     Ok(Statement {
         id: id.clone(),

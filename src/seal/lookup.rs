@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use mongodb::bson::raw::{CStr, CString, RawArrayBuf, cstr};
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, RawBson, RawBsonRef, RawDocument};
+use mongodb::bson::{Binary, Bson, RawBson, RawBsonRef, RawDocument};
 use ring::hmac;
 
 use super::Sealer;
@@ -87,18 +87,18 @@ impl Sealer {
     /// The hashes by which sessions are found that have this value at the path: one for each key, since
     /// any of them may have been the first when the session was written.
     ///
-    /// `None` if nothing is kept of this path, or the value is one that MongoDB also takes to be where
-    /// there is none (`null`, `undefined`).
-    pub fn lookup(&self, path: &str, value: RawBsonRef<'_>) -> Option<Vec<Binary>> {
-        if matches!(value, RawBsonRef::Null | RawBsonRef::Undefined) {
-            return None;
-        }
-        let path = self.paths.iter().find(|one| one.path == path)?;
+    /// None if nothing is kept of this path.
+    pub fn lookups_of(&self, path: &str, value: &Bson) -> Vec<Binary> {
+        let path = self.paths.iter().find(|one| one.path == path);
+        let value = RawBson::try_from(value.clone()).ok();
+        let (Some(path), Some(value)) = (path, value) else {
+            return Vec::new();
+        };
         let hashes = (self.keys.iter()).map(|key| Binary {
             subtype: BinarySubtype::Generic,
-            bytes: path.hash(&key.lookups, value).to_vec(),
+            bytes: path.hash(&key.lookups, value.as_raw_bson_ref()).to_vec(),
         });
-        Some(hashes.collect())
+        hashes.collect()
     }
 }
 
