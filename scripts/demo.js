@@ -8,8 +8,9 @@ const { setUp } = require('./setup')
 /**
  * What has been started so far.
  *
- * @typedef {{ mongodb: { stop: () => Promise<void> }, mongoose?: import('mongoose').Mongoose,
- *   store?: any, http?: import('node:http').Server }} Parts
+ * @typedef {{ mongodb: Awaited<ReturnType<typeof openMongoDB>>,
+ *   mongoose?: import('mongoose').Mongoose, demo?: { close: () => Promise<void> },
+ *   http?: import('node:http').Server }} Parts
  */
 
 async function main() {
@@ -18,10 +19,9 @@ async function main() {
   // Only now: before the set-up there are no packages to load.
   const mongoose = require('mongoose')
   const { createApp } = require('../demo/app')
-  const { startMongoDB } = require('./servers/mongodb')
 
   console.log('Looking for a MongoDB …')
-  const mongodb = await startMongoDB()
+  const mongodb = await openMongoDB()
   /** @type {Parts} */
   const parts = { mongodb }
   stopOnSignal(parts)
@@ -30,14 +30,32 @@ async function main() {
     await mongoose.connect(mongodb.uri, databaseFor(mongodb.uri))
     parts.mongoose = mongoose
     const SessionStore = require('..')
-    const { app, store } = createApp({ mongoose, SessionStore, mongodb: mongodb.description })
-    parts.store = store
+    const { app, sockets, close } = createApp({ mongoose, SessionStore, mongodb })
+    parts.demo = { close }
     const http = await listen(app, port)
     parts.http = http
+    sockets.listen(http)
     console.log(`\nThe demo is at ${addressOf(http)}   (Ctrl-C ends it)`)
   } catch (error) {
     await stop(parts)
     throw error
+  }
+}
+
+/** One of the demo's own, which the page may stop and start; or the one that MONGODB_URI names. */
+async function openMongoDB() {
+  const { startMongoDB, startServer } = require('./servers/mongodb')
+  if (process.env.MONGODB_URI) {
+    const { uri, description } = await startMongoDB()
+    return { uri, description, remove: async () => {} }
+  }
+  const server = await startServer({ log: console.log })
+  return {
+    uri: server.uri,
+    description: `${server.kind} ${server.version}`,
+    stop: () => server.stop(),
+    start: () => server.start(),
+    remove: () => server.remove(),
   }
 }
 
@@ -83,12 +101,12 @@ function stopOnSignal(parts) {
 }
 
 /** @param {Parts} parts */
-async function stop({ http, store, mongoose, mongodb }) {
+async function stop({ http, demo, mongoose, mongodb }) {
   http?.close()
   http?.closeAllConnections()
-  await store?.close()
+  await demo?.close()
   await mongoose?.disconnect()
-  await mongodb.stop()
+  await mongodb.remove()
 }
 
 main().catch(fail)
