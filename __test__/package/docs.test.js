@@ -216,7 +216,7 @@ describe('docs/calls.md', () => {
   const page = readPage('docs/calls.md')
 
   it('lists the calls that the typings have', () => {
-    const listed = rowsOf(page.text).map(({ names }) => names[0].match(/^\w+/)[0])
+    const listed = rowsOf(page.text).flatMap(({ names }) => names[0].match(/^\w+(?=\()/) ?? [])
     const calls = Object.getOwnPropertyNames(SessionStore.prototype)
     assert.deepEqual(listed.toSorted(), calls.filter((name) => name !== 'constructor').toSorted())
   })
@@ -271,6 +271,27 @@ describe('docs/calls.md', () => {
     await store.set('some id', { a: 1 })
     await snippets.run(code, { store, console })
     assert.deepEqual(said, ['This session is gone.'])
+  })
+
+  it('ends a WebSocket with its session', async () => {
+    const store = snippets.store({ collection: 'watched' })
+    await store.set('open', { a: 1 })
+    const watch = store.watch.bind(store)
+    let opened
+    store.watch = (...given) => {
+      const changes = watch(...given)
+      opened = changes.opened
+      return changes
+    }
+    const closed = new Promise((resolve) => {
+      snippets.run(take(page, 'store.watch('), {
+        store,
+        sockets: new Map([['open', { close: resolve }]]),
+      })
+    })
+    await opened
+    await store.destroy('open')
+    await closed
   })
 
   it('has no snippet that was not run', () => assertAllUsed(page))

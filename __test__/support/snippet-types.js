@@ -26,6 +26,7 @@ declare global {
   const server: import('node:http').Server
   const CONFIG: any
   const User: any
+  const sockets: Map<string, { close(): void }>
   const findUser: (...given: any[]) => Promise<any>
 }
 `
