@@ -12,6 +12,7 @@
 //! * [`collection`]: the one module that knows MongoDB: commands, retries, errors, the index.
 //! * [`recent`]: what was read lately, which a write then need not bring back.
 //! * [`record`]: the stored document and its expiry.
+//! * [`adopt`]: the documents of other stores, and what becomes of them.
 //! * [`difference`]: what a request changed between the session it read and the one it writes.
 //! * [`seal`]: what a session says, stored encrypted; ids stored as keyed hashes.
 //! * [`codec`]: JSON text ⇄ BSON.
@@ -21,6 +22,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod adopt;
 pub mod batch;
 pub mod binding;
 pub mod codec;

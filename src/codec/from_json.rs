@@ -8,7 +8,7 @@ use mongodb::bson::spec::ElementType;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::capsule::{self, Contained};
-use super::{CodecError, MAX_DEPTH};
+use super::{CodecError, MAX_DEPTH, surrogates};
 
 /// Converts the text that [`to_json`](super::to_json) gave back to BSON. Integers within 32 bits
 /// become int32, every other number a double.
@@ -18,6 +18,21 @@ pub fn from_json(text: &str) -> Result<RawDocumentBuf, CodecError> {
         Some(session) => (session, true),
         None => (text, false),
     };
+    convert(text, true, has_paths)
+}
+
+/// Converts an object that some other program wrote as JSON: what looks like a capsule is none.
+pub fn from_plain_json(text: &str) -> Result<RawDocumentBuf, CodecError> {
+    match convert(text, false, false) {
+        // JavaScript writes half a character as an escape, which serde refuses.
+        Err(CodecError::Malformed) if text.contains("\\u") => {
+            convert(&surrogates::mend(text), false, false)
+        }
+        converted => converted,
+    }
+}
+
+fn convert(text: &str, has_capsules: bool, has_paths: bool) -> Result<RawDocumentBuf, CodecError> {
     if !text.starts_with('{') {
         return Err(CodecError::NotAnObject);
     }
@@ -29,6 +44,7 @@ pub fn from_json(text: &str) -> Result<RawDocumentBuf, CodecError> {
         out: &mut out,
         kind_at: None,
         depth: 0,
+        has_capsules,
         refusal: &refusal,
     };
     value
@@ -44,6 +60,7 @@ struct Value<'a> {
     /// Where the type byte belongs; `None` for the document itself, which has none.
     kind_at: Option<usize>,
     depth: usize,
+    has_capsules: bool,
     refusal: &'a Cell<CodecError>,
 }
 
@@ -84,6 +101,7 @@ impl Value<'_> {
             out: self.out,
             kind_at: Some(kind_at),
             depth: self.depth + 1,
+            has_capsules: self.has_capsules,
             refusal: self.refusal,
         }
     }
@@ -229,7 +247,7 @@ impl Visitor<'_> for Key<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<KeyOf, E> {
-        if key == capsule::KEY {
+        if key == capsule::KEY && self.value.has_capsules {
             return Ok(KeyOf::Capsule);
         }
         if key.as_bytes().contains(&0) {
@@ -301,5 +319,20 @@ mod tests {
         assert_eq!(from_json("[1]"), Err(CodecError::NotAnObject));
         assert_eq!(from_json("{\"a\":"), Err(CodecError::Malformed));
         assert_eq!(from_json("{} x"), Err(CodecError::Malformed));
+    }
+    #[test]
+    fn in_plain_json_nothing_is_a_capsule_and_half_a_character_is_replaced() {
+        let plain = |text| from_plain_json(text).map(|bson| Document::try_from(bson).unwrap());
+        assert_eq!(
+            plain(r#"{"a":{"\u0000":1700000000000}}"#),
+            Err(CodecError::NulInKey)
+        );
+        assert_eq!(plain(r#"[{"a":1},["a"]]"#), Err(CodecError::NotAnObject));
+        assert_eq!(plain(r#"{"a":1} x"#), Err(CodecError::Malformed));
+        let mended = doc! { "\u{fffd}": "\u{fffd}x😀\\ud83d" };
+        assert_eq!(
+            plain(r#"{"\udc00":"\ud83dx\ud83d\ude00\\ud83d"}"#),
+            Ok(mended)
+        );
     }
 }

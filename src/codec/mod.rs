@@ -16,11 +16,12 @@ mod elements;
 mod from_json;
 #[cfg(test)]
 mod round_trip;
+mod surrogates;
 mod text;
 mod to_json;
 
 pub use elements::{Element, Elements};
-pub use from_json::from_json;
+pub use from_json::{from_json, from_plain_json};
 pub use to_json::to_json;
 
 use std::fmt;

@@ -1,5 +1,5 @@
 //! The indexes: that by which MongoDB removes expired sessions, those by which sessions are found
-//! (`lookup_index.rs`), and those of others that get in their way.
+//! (`lookup_index.rs`), and those of others that get in their way (`foreign.rs`).
 
 use mongodb::bson::{Bson, Document, doc};
 
@@ -11,7 +11,7 @@ use crate::options::AutoRemove;
 const NAMES: [&str; 2] = ["expiresAt_1", "expiresAt_ttl"];
 
 pub(super) const UNAUTHORIZED: Option<i32> = Some(13);
-const NAMESPACE_NOT_FOUND: Option<i32> = Some(26);
+pub(super) const NAMESPACE_NOT_FOUND: Option<i32> = Some(26);
 /// There is an index of the same keys, which differs in something else.
 pub(super) const INDEX_OPTIONS_CONFLICT: Option<i32> = Some(85);
 
@@ -20,15 +20,15 @@ pub(super) const INDEX_OPTIONS_CONFLICT: Option<i32> = Some(85);
 pub(super) struct Index {
     pub name: String,
     /// The one field that it is over; `None` if it is over several.
-    field: Option<String>,
+    pub field: Option<String>,
     /// The first of its fields.
     pub first: Option<String>,
     is_ascending: bool,
     /// It finds documents by the first of its fields, whichever those are.
     pub finds: bool,
     /// Seconds after the date in that field at which MongoDB removes a document.
-    removes_after: Option<f64>,
-    is_partial: bool,
+    pub removes_after: Option<f64>,
+    pub is_partial: bool,
 }
 
 impl Collection {
@@ -171,29 +171,6 @@ impl Collection {
             );
             Failure::new(Code::Options, message)
         })
-    }
-
-    /// What stores on Mongoose leave behind.
-    fn ends_early(&self, index: &Index) -> Option<Failure> {
-        let Index {
-            name,
-            field,
-            removes_after: Some(seconds),
-            ..
-        } = index
-        else {
-            return None;
-        };
-        if field.as_deref() != Some("updatedAt") {
-            return None;
-        }
-        let message = format!(
-            "MongoDB removes sessions {seconds} seconds after their last write, by the index {name} \
-             on `updatedAt`, as stores on Mongoose make it: those that are to live longer end early. \
-             {shell}.dropIndex({name:?}) changes that",
-            shell = self.in_shell()
-        );
-        Some(Failure::new(Code::Options, message))
     }
 
     /// The collection, as one calls it in mongosh.

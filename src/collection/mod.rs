@@ -3,12 +3,14 @@
 //! Reads and writes take many sessions at once and become one command. A command that fails for
 //! a passing reason is sent again until its deadline.
 
+mod adopt;
 mod availability;
 mod cause;
 mod changes;
 mod client;
 mod failure;
 mod fence;
+mod foreign;
 mod index;
 mod look;
 mod lookup_index;
@@ -44,10 +46,12 @@ use crate::options::{AutoRemove, Options};
 use crate::seal::Sealer;
 use crate::stats::Stats;
 
+pub use adopt::Tally;
 pub use availability::Availability;
 pub use changes::Changes;
 use failure::Sorted;
 pub use failure::{blames_a_session, timeout, too_large};
+pub use foreign::{Field, Foreign};
 pub use look::Look;
 use numbers::Numbers;
 pub use reply::Written;

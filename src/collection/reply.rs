@@ -33,7 +33,7 @@ pub struct Reply {
     /// matched, whatever stands there now.
     repeated: Vec<usize>,
     /// Too few servers confirmed what was executed, or none in time.
-    unconfirmed: Option<Failure>,
+    pub unconfirmed: Option<Failure>,
 }
 
 impl Reply {

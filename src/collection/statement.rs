@@ -237,13 +237,13 @@ pub fn no_record(id: &str) -> RawDocumentBuf {
     filter
 }
 
-fn filter(id: &str) -> RawDocumentBuf {
+pub(super) fn filter(id: &str) -> RawDocumentBuf {
     let mut filter = RawDocumentBuf::new();
     filter.append(cstr!("_id"), id);
     filter
 }
 
-fn operator<'a>(name: &CStr, value: impl Into<RawBsonRef<'a>>) -> RawDocumentBuf {
+pub(super) fn operator<'a>(name: &CStr, value: impl Into<RawBsonRef<'a>>) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
     document.append(name, value.into());
     document
@@ -256,7 +256,11 @@ fn update(id: &Id, filter: &RawDocument, change: &RawDocument, upsert: bool) -> 
     }
 }
 
-fn update_body(filter: &RawDocument, change: &RawDocument, upsert: bool) -> RawDocumentBuf {
+pub(super) fn update_body(
+    filter: &RawDocument,
+    change: &RawDocument,
+    upsert: bool,
+) -> RawDocumentBuf {
     let mut statement = RawDocumentBuf::new();
     statement.append(cstr!("q"), filter);
     statement.append(cstr!("u"), change);

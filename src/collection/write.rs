@@ -375,7 +375,7 @@ impl Collection {
         self.transaction_number.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    async fn take_session(&self) -> Option<ClientSession> {
+    pub(super) async fn take_session(&self) -> Option<ClientSession> {
         if self.numbers.are_absent() {
             return None;
         }

@@ -1,0 +1,355 @@
+//! The documents of other stores in the collection: found page by page, and changed where they are.
+//!
+//! A document is changed only if it is as it was read. So whatever a running application writes
+//! meanwhile is kept, and a change that is sent twice, or arrives late, does nothing.
+
+use std::future::IntoFuture;
+
+use futures_util::TryStreamExt;
+use mongodb::bson::raw::{CStr, RawArrayBuf, cstr};
+use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use tokio::time::Instant;
+
+use super::reply::Reply;
+use super::statement::{filter, operator, update_body};
+use super::{Attempts, Collection};
+use crate::adopt::{Adoption, Kinds, Reason, Terms, Verdict, judge};
+use crate::error::Failure;
+use crate::operation::Id;
+use crate::record;
+
+/// How many documents a page has, and how many of them are changed together, and up to how many bytes.
+const PAGE: i64 = 2_000;
+const GROUP: usize = 500;
+const GROUP_SIZE: usize = 4 * 1024 * 1024;
+
+/// How many bytes of statements one command carries.
+const COMMAND_SIZE: usize = 15 * 1024 * 1024;
+
+/// How often a document is read again that somebody else has changed.
+const ATTEMPTS: usize = 20;
+
+/// What was found in some of the collection.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    pub looked: u64,
+    pub adopted: u64,
+    pub unreadable: u64,
+    pub unfit: u64,
+    pub other: u64,
+    pub busy: u64,
+}
+
+impl Tally {
+    fn leave(&mut self, reason: Reason) {
+        match reason {
+            Reason::Unreadable => self.unreadable += 1,
+            Reason::Unfit => self.unfit += 1,
+            Reason::Other => self.other += 1,
+            Reason::Busy => self.busy += 1,
+        }
+    }
+}
+
+impl Collection {
+    /// Adopts the documents of the page behind an id. Resolves to the last id of that page; to `None`
+    /// behind the last page.
+    pub async fn adopt_page(
+        &self,
+        after: Option<&str>,
+        kinds: Kinds,
+        terms: &Terms,
+        tally: &mut Tally,
+        deadline: Instant,
+    ) -> Result<Option<String>, Failure> {
+        let Some((last, looked)) = self.page_after(after, deadline).await? else {
+            return Ok(None);
+        };
+        tally.looked += looked;
+        let mut done = after.map(str::to_owned);
+        loop {
+            let mut ids = behind(done.as_deref());
+            ids.insert("$lte", &last);
+            let (records, is_all) = self.foreign(doc! { "_id": ids }, kinds, deadline).await?;
+            let end = records.last().and_then(|record| id(record));
+            self.adopt(records, kinds, terms, tally, deadline).await?;
+            match end {
+                Some(end) if !is_all => done = Some(end.to_string()),
+                _ => return Ok(Some(last)),
+            }
+        }
+    }
+
+    /// The last id of a page, and how many documents it has.
+    async fn page_after(
+        &self,
+        after: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Option<(String, u64)>, Failure> {
+        let mut attempts = Attempts::until(deadline);
+        loop {
+            let page = async {
+                let stages = [
+                    doc! { "$match": { "_id": behind(after) } },
+                    doc! { "$sort": { "_id": 1 } },
+                    doc! { "$limit": PAGE },
+                    doc! { "$group": { "_id": null, "last": { "$max": "$_id" }, "count": { "$sum": 1 } } },
+                ];
+                let pages = self.latest.aggregate(stages);
+                let mut pages = pages.with_type::<RawDocumentBuf>().await?;
+                pages.try_next().await
+            };
+            match self.in_time(deadline, page).await {
+                Ok(page) => return Ok(page.as_ref().and_then(read_page)),
+                Err(sorted) => attempts.again(sorted).await?,
+            }
+        }
+    }
+
+    /// The documents among these that are to be adopted, in the order of their ids: a group of them,
+    /// and whether these are all.
+    async fn foreign(
+        &self,
+        ids: Document,
+        kinds: Kinds,
+        deadline: Instant,
+    ) -> Result<(Vec<RawDocumentBuf>, bool), Failure> {
+        let mut attempts = Attempts::until(deadline);
+        loop {
+            let mut filter = ids.clone();
+            filter.extend(shape(kinds));
+            let read = async {
+                let found = self.latest.find(filter).sort(doc! { "_id": 1 });
+                let mut cursor = found.limit(GROUP as i64).await?;
+                let (mut records, mut size) = (Vec::new(), 0);
+                while let Some(record) = cursor.try_next().await? {
+                    size += record.as_bytes().len();
+                    records.push(record);
+                    if size > GROUP_SIZE {
+                        return Ok((records, false));
+                    }
+                }
+                let is_all = records.len() < GROUP;
+                Ok((records, is_all))
+            };
+            match self.in_time(deadline, read).await {
+                Ok(found) => return Ok(found),
+                Err(sorted) => attempts.again(sorted).await?,
+            }
+        }
+    }
+
+    async fn adopt(
+        &self,
+        mut records: Vec<RawDocumentBuf>,
+        kinds: Kinds,
+        terms: &Terms,
+        tally: &mut Tally,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        for _ in 0..ATTEMPTS {
+            let statements = statements(&records, terms, tally);
+            if statements.is_empty() {
+                return Ok(());
+            }
+            let mut unsure = Vec::new();
+            for statements in statements.chunk_by(fits_with()) {
+                unsure.extend(self.change(statements, tally, deadline).await?);
+            }
+            if unsure.is_empty() {
+                return Ok(());
+            }
+            let ids: Vec<&str> = unsure.iter().map(|id| &**id).collect();
+            let again = self.foreign(doc! { "_id": { "$in": ids } }, kinds, deadline);
+            (records, _) = again.await?;
+        }
+        records.iter().for_each(|_| tally.leave(Reason::Busy));
+        Ok(())
+    }
+
+    /// Sends the statements as one command. Resolves to the ids of those of which it is not sure that
+    /// they were executed.
+    async fn change(
+        &self,
+        statements: &[(Id, RawDocumentBuf)],
+        tally: &mut Tally,
+        deadline: Instant,
+    ) -> Result<Vec<Id>, Failure> {
+        let reply = self.send(statements, deadline).await?;
+        if let Some(failure) = reply.unconfirmed {
+            return Err(failure);
+        }
+        tally.adopted += reply.matched as u64;
+        let refused = reply.failed.iter().filter(|(_, sorted)| !sorted.retry);
+        let refused: Vec<usize> = refused.map(|(place, _)| *place).collect();
+        refused.iter().for_each(|_| tally.leave(Reason::Unfit));
+        if reply.matched + refused.len() == statements.len() {
+            return Ok(Vec::new());
+        }
+        let rest = statements.iter().enumerate();
+        let rest = rest.filter(|(place, _)| !refused.contains(place));
+        Ok(rest.map(|(_, (id, _))| id.clone()).collect())
+    }
+
+    /// Under a transaction number only so that what is sent again counts once.
+    async fn send(
+        &self,
+        statements: &[(Id, RawDocumentBuf)],
+        deadline: Instant,
+    ) -> Result<Reply, Failure> {
+        let mut attempts = Attempts::until(deadline);
+        let mut session = self.take_session().await;
+        let number = self.next_transaction_number();
+        loop {
+            let number = session.is_some().then_some(number);
+            let run = self
+                .database
+                .run_raw_command(self.command(statements, number));
+            let run = match session.as_mut() {
+                Some(session) => run.session(session).into_future(),
+                None => run.into_future(),
+            };
+            let reply = self.in_time(deadline, run).await;
+            match reply.and_then(|reply| Reply::parse(&reply, statements.len())) {
+                Ok(reply) => {
+                    self.give_back(session);
+                    return Ok(reply);
+                }
+                Err(sorted) if sorted.without_number && session.is_some() => {
+                    self.numbers.are_refused();
+                    self.give_back(session.take());
+                }
+                Err(sorted) => attempts.again(sorted).await?,
+            }
+        }
+    }
+
+    fn command(&self, statements: &[(Id, RawDocumentBuf)], number: Option<i64>) -> RawDocumentBuf {
+        let list: RawArrayBuf = statements
+            .iter()
+            .map(|(_, statement)| statement.as_ref())
+            .collect();
+        let mut command = RawDocumentBuf::new();
+        command.append(cstr!("update"), self.records.name());
+        command.append(cstr!("updates"), list);
+        command.append(cstr!("ordered"), false);
+        if let Some(number) = number {
+            command.append(cstr!("txnNumber"), number);
+        }
+        if let Some(concern) = &self.write_concern {
+            command.append(cstr!("writeConcern"), concern.as_ref());
+        }
+        command
+    }
+}
+
+fn statements(
+    records: &[RawDocumentBuf],
+    terms: &Terms,
+    tally: &mut Tally,
+) -> Vec<(Id, RawDocumentBuf)> {
+    let mut statements = Vec::with_capacity(records.len());
+    for record in records {
+        let Some(id) = id(record) else { continue };
+        match judge(record, terms) {
+            Verdict::Own => {}
+            Verdict::Leave(reason) => tally.leave(reason),
+            Verdict::Adopt(adoption) => {
+                let statement = statement(&id, record, &adoption);
+                let size = adoption.data.map(|data| record::size(&id, &data));
+                let fits = size.is_none_or(|size| size <= record::MAX_RECORD_SIZE);
+                match fits && statement.as_bytes().len() <= COMMAND_SIZE {
+                    true => statements.push((id, statement)),
+                    false => tally.leave(Reason::Unfit),
+                }
+            }
+        }
+    }
+    statements
+}
+
+/// A session's id is a string.
+fn behind(id: Option<&str>) -> Document {
+    match id {
+        Some(id) => doc! { "$gt": id },
+        None => doc! { "$gte": "" },
+    }
+}
+
+/// What a document has that is not this store's, or lacks.
+fn shape(kinds: Kinds) -> Document {
+    let is_there = |is_there: bool| doc! { "$exists": is_there };
+    match kinds {
+        Kinds::Mongoose => doc! { "expiresAt": is_there(false), "session": is_there(false) },
+        Kinds::All => doc! { "$or": [
+            { "expiresAt": is_there(false) },
+            { "session": is_there(true) },
+            { "expires": { "$type": "date" } },
+        ] },
+    }
+}
+
+fn read_page(page: &RawDocumentBuf) -> Option<(String, u64)> {
+    let count = match page.get("count").ok()?? {
+        RawBsonRef::Int32(count) => u64::try_from(count).ok()?,
+        RawBsonRef::Int64(count) => u64::try_from(count).ok()?,
+        RawBsonRef::Double(count) => count as u64,
+        _ => return None,
+    };
+    Some((page.get_str("last").ok()?.to_owned(), count))
+}
+
+fn id(record: &RawDocument) -> Option<Id> {
+    record.get_str("_id").ok().map(Id::from)
+}
+
+/// Whether a statement goes into the same command as those before it.
+fn fits_with() -> impl FnMut(&(Id, RawDocumentBuf), &(Id, RawDocumentBuf)) -> bool {
+    let mut size = 0;
+    move |(_, before), (_, next)| {
+        size += before.as_bytes().len();
+        let fits = size + next.as_bytes().len() <= COMMAND_SIZE;
+        if !fits {
+            size = 0;
+        }
+        fits
+    }
+}
+
+/// Fields of other stores.
+const FOREIGN: [&CStr; 3] = [cstr!("session"), cstr!("expires"), cstr!("lastModified")];
+
+fn statement(id: &Id, record: &RawDocument, adoption: &Adoption) -> RawDocumentBuf {
+    let has = |field: &&&CStr| matches!(record.get(field), Ok(Some(_)));
+    let mut as_read = filter(id);
+    let dates = [cstr!("updatedAt"), cstr!("expiresAt")];
+    let data = adoption.data.is_some().then_some(cstr!("data"));
+    for field in FOREIGN.into_iter().chain(dates).chain(data) {
+        append_as_read(&mut as_read, record, field);
+    }
+    let mut set = RawDocumentBuf::new();
+    if let Some(data) = &adoption.data {
+        set.append(cstr!("data"), data);
+    }
+    if let Some(updated_at) = adoption.updated_at {
+        set.append(cstr!("updatedAt"), updated_at);
+    }
+    set.append(cstr!("expiresAt"), adoption.expires_at);
+    let mut change = operator(cstr!("$set"), &set);
+    let mut unset = RawDocumentBuf::new();
+    for field in FOREIGN.iter().filter(has) {
+        unset.append(field, "");
+    }
+    if !unset.is_empty() {
+        change.append(cstr!("$unset"), unset);
+    }
+    update_body(&as_read, &change, false)
+}
+
+fn append_as_read(filter: &mut RawDocumentBuf, record: &RawDocument, field: &CStr) {
+    let condition = match record.get(field) {
+        Ok(Some(value)) => operator(cstr!("$eq"), value),
+        _ => operator(cstr!("$exists"), false),
+    };
+    filter.append(field, condition);
+}
