@@ -194,6 +194,31 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
   stats(): SessionStore.SessionStoreStats
 
   /**
+   * Takes over what other stores have left in the collection: koa-session-mongoose and the
+   * `sessionStore.js` on Mongoose, and connect-mongo. Their sessions become documents of this store,
+   * where they are, and their indexes go. Resolves to what it did.
+   *
+   * For when the last server with the other store has stopped. It may be called again at any time, by
+   * several processes at once, and after it was interrupted: it goes on with what is left. Whatever is
+   * written meanwhile is kept: a document changes only if it is as it was read.
+   *
+   * - What Mongoose's stores wrote gains an `expiresAt`: as their index on `updatedAt` would have ended
+   *   it, else when koa-session's `_expire` says so, else after `expires`, or one day.
+   * - Of connect-mongo's documents `session`, an object or JSON text, becomes `data`, without
+   *   express-session's `cookie`, and ends when it would have: at `expires`, else as the cookie says.
+   * - With `encryption` and `hashIds`, what is adopted is plain until its next write, like all sessions
+   *   that were there before.
+   *
+   * It goes through the collection in small steps, each of which ends within `timeoutMS`; memory does not
+   * grow with the collection.
+   *
+   * Rejects with `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH` (also where the user may not drop an index:
+   * the message says which one), `ERR_SERVER`, or `ERR_CLOSED` if the store is closed meanwhile. What was
+   * adopted by then stays so.
+   */
+  adopt(): Promise<SessionStore.Adoption>
+
+  /**
    * Lets all that was called before end, then disconnects. Later operations reject with
    * `ERR_CLOSED`; `close` itself may be called again.
    */
@@ -274,6 +299,35 @@ declare namespace SessionStore {
      * wrong with it last: `db.example:27017: refused the connection (ECONNREFUSED)`.
      */
     cause?: unknown
+  }
+
+  /** What `adopt()` did. */
+  export interface Adoption {
+    /** How many documents the collection has, this store's own included. */
+    looked: number
+    /** How many became this store's; 0 if there was nothing left to do. */
+    adopted: number
+    /** How many were left as they are, by the reason; all 0 where nothing is amiss. */
+    left: {
+      /**
+       * The session is text that is no JSON object: connect-mongo encrypted it (`crypto`), or the
+       * application wrote it in a way of its own (`serialize`).
+       */
+      unreadable: number
+      /**
+       * This store, or MongoDB, would not take it: it nests deeper than 100, has a key with a NUL, is
+       * larger than some 7 MB, or breaks a rule of the collection's (`validator`).
+       */
+      unfit: number
+      /** There is no session in it. */
+      other: number
+      /** An application wrote it each time when it was about to be adopted: call again. */
+      busy: number
+    }
+    /** The names of the other stores' indexes that were dropped. */
+    dropped: string[]
+    /** Those that stay, to remove what was left. */
+    kept: string[]
   }
 
   /**

@@ -10,6 +10,7 @@
 //   Read.succeed        parses the session, resolves the promise      lib/call/operation.js
 
 const { EventEmitter } = require('node:events')
+const { adopt } = require('./lib/call/adopt')
 const { Listing } = require('./lib/call/listing')
 const { SessionStoreError } = require('./lib/errors')
 // Not with the first store: a test suite may have faked the timers by then.
@@ -172,6 +173,11 @@ class SessionStore extends EventEmitter {
 
   stats() {
     return this.#link.stats()
+  }
+
+  adopt() {
+    const take = (/** @type {any} */ step) => this.#call(() => this.#link.adopt(step))
+    return this.#call(() => adopt(take, this.#lifetime()))
   }
 
   close() {

@@ -15,10 +15,11 @@ use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
+use crate::adopt::Kinds;
 use crate::dispatch::{Completions, Dispatcher, Watched};
 use crate::error::Failure;
 use crate::operation::{
-    Action, Change, Content, Filter, Id, Listed, Operation, Outcome, Page, Read, Renewal, Sweep,
+    Action, AdoptStep, Change, Content, Filter, Id, Listed, Operation, Outcome, Page, Place, Read, Renewal, Sweep,
     Told, Wide,
 };
 use crate::options::{AutoRemove, Options};
@@ -144,6 +145,7 @@ impl From<Outcome> for Settled {
                 };
             }
             Outcome::Failed(failure) => return Either5::E(failure.into()),
+            Outcome::Done(text) => return Either5::B(text),
             Outcome::Page(page) => return Either5::D(FoundObject::from(&*page)),
             Outcome::Counted(count) => {
                 return Either5::D(FoundObject {
@@ -505,6 +507,45 @@ impl Sessions {
         };
         self.submit(token, "", Action::Sweep(sweep));
         Ok(())
+    }
+
+    /// A step of `adopt()`: names the indexes by which other stores have sessions removed.
+    #[napi]
+    pub fn foreign_indexes(&self, token: u32) {
+        self.submit(token, "", Action::Wide(Wide::Adopt(AdoptStep::Indexes)));
+    }
+
+    /// A step of `adopt()`: adopts the next documents behind one id and up to another, which is not
+    /// known at the beginning of a page. `lifetime` and `ends_after` are in milliseconds.
+    #[napi]
+    pub fn adopt_documents(
+        &self,
+        token: u32,
+        only_mongoose: bool,
+        lifetime: f64,
+        ends_after: Option<f64>,
+        after: Option<String>,
+        until: Option<String>,
+    ) {
+        let step = AdoptStep::Documents {
+            place: Place {
+                after: after.map(Id::from),
+                until: until.map(Id::from),
+            },
+            kinds: match only_mongoose {
+                true => Kinds::Mongoose,
+                false => Kinds::All,
+            },
+            lifetime: lifetime as i64,
+            ends_after: ends_after.map(|millis| millis as i64),
+        };
+        self.submit(token, "", Action::Wide(Wide::Adopt(step)));
+    }
+
+    /// A step of `adopt()`: drops such an index.
+    #[napi]
+    pub fn drop_foreign_index(&self, token: u32, name: String) {
+        self.submit(token, "", Action::Wide(Wide::Adopt(AdoptStep::Drop(name))));
     }
 
     /// Settles when what happens to the sessions is followed. It is under `watch` from then on.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mongodb::bson::Document;
 use tokio::sync::mpsc::{Sender, UnboundedSender};
 
+use crate::adopt::Kinds;
 use crate::error::Failure;
 
 /// A session id, shared between the queue, the batch and the command.
@@ -122,6 +123,34 @@ pub enum Wide {
         filter: Arc<Filter>,
         after: Option<Id>,
     },
+    /// Nothing: it takes over what other stores wrote.
+    Adopt(AdoptStep),
+}
+
+/// A step of `adopt()`. Each can be repeated.
+#[derive(Debug)]
+pub enum AdoptStep {
+    /// Names the indexes by which other stores have sessions removed.
+    Indexes,
+    /// Adopts the next documents.
+    Documents {
+        place: Place,
+        kinds: Kinds,
+        /// Milliseconds, for a session whose end nobody knows.
+        lifetime: i64,
+        /// Milliseconds after `updatedAt` at which the former store's index ends sessions.
+        ends_after: Option<i64>,
+    },
+    /// Drops such an index, by its name.
+    Drop(String),
+}
+
+/// How far `adopt()` has come: behind this id, in a page of the collection that ends with that one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    pub after: Option<Id>,
+    /// `None`: the next page is yet to be found.
+    pub until: Option<Id>,
 }
 
 #[derive(Debug)]
@@ -272,6 +301,8 @@ pub enum Outcome {
     Changed(Vec<Change>),
     /// How many a wide operation found, or a sweep destroyed.
     Counted(u64),
+    /// What a step of `adopt()` found and did, as JSON text.
+    Done(String),
     /// The store is closed, and all that was accepted has ended.
     Closed,
     Failed(Failure),

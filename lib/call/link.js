@@ -183,6 +183,11 @@ class Link {
     })
   }
 
+  /** @param {import('./wide').WideOperation} step of adopt() */
+  adopt(step) {
+    return this.#send(step)
+  }
+
   /** Resolves when all that was accepted has ended and the connections are closed. */
   async close() {
     this.#closed = true

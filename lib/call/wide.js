@@ -127,4 +127,4 @@ function date(time) {
   return time === 0 ? undefined : new Date(time)
 }
 
-module.exports = { length, destroyMany, ids, all }
+module.exports = { WideOperation, length, destroyMany, ids, all }

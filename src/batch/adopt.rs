@@ -6,55 +6,58 @@ use tokio::time::Instant;
 use crate::adopt::Terms;
 use crate::collection::{Collection, Field, Foreign, Tally};
 use crate::error::Failure;
-use crate::operation::{AdoptStep, Outcome};
+use crate::operation::AdoptStep;
 use crate::record;
 
-pub async fn run(collection: &Collection, step: &AdoptStep, deadline: Instant) -> Outcome {
-    let done = match step {
-        AdoptStep::Indexes => indexes(collection).await,
-        AdoptStep::Page { .. } => page(collection, step, deadline).await,
-        AdoptStep::Drop(index) => collection.drop_index(index).await.map(|()| "{}".into()),
-    };
-    done.map_or_else(Outcome::Failed, Outcome::Done)
-}
-
-async fn indexes(collection: &Collection) -> Result<String, Failure> {
-    let indexes = collection.foreign_indexes().await?;
-    let described = indexes.iter().map(|Foreign { name, field, removes_after }| {
-        let field = match field {
-            Field::UpdatedAt => "updatedAt",
-            Field::Expires => "expires",
-        };
-        json!({ "name": name, "field": field, "removesAfter": removes_after })
-    });
-    Ok(json!(described.collect::<Vec<_>>()).to_string())
-}
-
-async fn page(
+/// Resolves to what the step found and did, as JSON text.
+pub async fn run(
     collection: &Collection,
     step: &AdoptStep,
     deadline: Instant,
 ) -> Result<String, Failure> {
-    let AdoptStep::Page { after, kinds, lifetime, ends_after } = step else {
-        return Err(Failure::internal());
+    let done = match step {
+        AdoptStep::Indexes => {
+            let indexes = collection.foreign_indexes().await?;
+            json!(indexes.iter().map(described).collect::<Vec<_>>())
+        }
+        AdoptStep::Drop(index) => {
+            collection.drop_foreign(index).await?;
+            json!({})
+        }
+        AdoptStep::Documents {
+            place,
+            kinds,
+            lifetime,
+            ends_after,
+        } => {
+            let terms = Terms {
+                now: record::now(),
+                lifetime: *lifetime,
+                ends_after: *ends_after,
+            };
+            let mut tally = Tally::default();
+            let adopting = collection.adopt_next(place, *kinds, &terms, &mut tally, deadline);
+            let next = adopting.await?.map(
+                |place| json!({ "after": place.after.as_deref(), "until": place.until.as_deref() }),
+            );
+            json!({
+                "next": next,
+                "looked": tally.looked,
+                "adopted": tally.adopted,
+                "unreadable": tally.unreadable,
+                "unfit": tally.unfit,
+                "other": tally.other,
+                "busy": tally.busy,
+            })
+        }
     };
-    let terms = Terms {
-        now: record::now(),
-        lifetime: *lifetime,
-        ends_after: *ends_after,
+    Ok(done.to_string())
+}
+
+fn described(index: &Foreign) -> serde_json::Value {
+    let field = match index.field {
+        Field::UpdatedAt => "updatedAt",
+        Field::Expires => "expires",
     };
-    let mut tally = Tally::default();
-    let adopting = collection.adopt_page(after.as_deref(), *kinds, &terms, &mut tally, deadline);
-    let last = adopting.await?;
-    let Tally { looked, adopted, unreadable, unfit, other, busy } = tally;
-    let tally = json!({
-        "last": last,
-        "looked": looked,
-        "adopted": adopted,
-        "unreadable": unreadable,
-        "unfit": unfit,
-        "other": other,
-        "busy": busy,
-    });
-    Ok(tally.to_string())
+    json!({ "name": index.name, "field": field, "removesAfter": index.removes_after })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mongodb::bson::RawDocument;
 use tokio::time::Instant;
 
-use super::{content, id_of, stored};
+use super::{adopt, content, id_of, stored};
 use crate::collection::{Collection, Look};
 use crate::error::Failure;
 use crate::operation::{Action, Listed, Operation, Outcome, Page, Wide};
@@ -48,6 +48,10 @@ pub async fn run(collection: &Collection, operation: &Operation, deadline: Insta
                 is_live: false,
             };
             page(collection, look, deadline).await
+        }
+        Wide::Adopt(step) => {
+            let done = adopt::run(collection, step, deadline).await;
+            done.map(Outcome::Done)
         }
     };
     found.unwrap_or_else(Outcome::Failed)

@@ -3,6 +3,7 @@
 //! No operation waits for another that travels with it: one that takes longer, or that may be to
 //! blame for a failure of all, leaves the batch and goes alone.
 
+mod adopt;
 mod destroy;
 pub mod look;
 mod set;

@@ -15,11 +15,11 @@ use super::statement::{filter, operator, update_body};
 use super::{Attempts, Collection};
 use crate::adopt::{Adoption, Kinds, Reason, Terms, Verdict, judge};
 use crate::error::Failure;
-use crate::operation::Id;
+use crate::operation::{Id, Place};
 use crate::record;
 
 /// How many documents a page has, and how many of them are changed together, and up to how many bytes.
-const PAGE: i64 = 2_000;
+const PAGE: i64 = 10_000;
 const GROUP: usize = 500;
 const GROUP_SIZE: usize = 4 * 1024 * 1024;
 
@@ -52,32 +52,41 @@ impl Tally {
 }
 
 impl Collection {
-    /// Adopts the documents of the page behind an id. Resolves to the last id of that page; to `None`
-    /// behind the last page.
-    pub async fn adopt_page(
+    /// Adopts the next documents. Resolves to where to go on; to `None` behind the last of them.
+    pub async fn adopt_next(
         &self,
-        after: Option<&str>,
+        place: &Place,
         kinds: Kinds,
         terms: &Terms,
         tally: &mut Tally,
         deadline: Instant,
-    ) -> Result<Option<String>, Failure> {
-        let Some((last, looked)) = self.page_after(after, deadline).await? else {
-            return Ok(None);
+    ) -> Result<Option<Place>, Failure> {
+        let after = place.after.as_deref();
+        let until = match &place.until {
+            Some(until) => until.clone(),
+            None => match self.page_after(after, deadline).await? {
+                Some((until, looked)) => {
+                    tally.looked += looked;
+                    until
+                }
+                None => return Ok(None),
+            },
         };
-        tally.looked += looked;
-        let mut done = after.map(str::to_owned);
-        loop {
-            let mut ids = behind(done.as_deref());
-            ids.insert("$lte", &last);
-            let (records, is_all) = self.foreign(doc! { "_id": ids }, kinds, deadline).await?;
-            let end = records.last().and_then(|record| id(record));
-            self.adopt(records, kinds, terms, tally, deadline).await?;
-            match end {
-                Some(end) if !is_all => done = Some(end.to_string()),
-                _ => return Ok(Some(last)),
-            }
-        }
+        let mut ids = behind(after);
+        ids.insert("$lte", &*until);
+        let (records, is_all) = self.foreign(doc! { "_id": ids }, kinds, deadline).await?;
+        let end = records.last().and_then(|record| id(record));
+        self.adopt(records, kinds, terms, tally, deadline).await?;
+        Ok(Some(match end {
+            Some(end) if !is_all => Place {
+                after: Some(end),
+                until: Some(until),
+            },
+            _ => Place {
+                after: Some(until),
+                until: None,
+            },
+        }))
     }
 
     /// The last id of a page, and how many documents it has.
@@ -85,7 +94,7 @@ impl Collection {
         &self,
         after: Option<&str>,
         deadline: Instant,
-    ) -> Result<Option<(String, u64)>, Failure> {
+    ) -> Result<Option<(Id, u64)>, Failure> {
         let mut attempts = Attempts::until(deadline);
         loop {
             let page = async {
@@ -100,7 +109,7 @@ impl Collection {
                 pages.try_next().await
             };
             match self.in_time(deadline, page).await {
-                Ok(page) => return Ok(page.as_ref().and_then(read_page)),
+                Ok(page) => return Ok(page.as_ref().and_then(|page| read_page(page))),
                 Err(sorted) => attempts.again(sorted).await?,
             }
         }
@@ -256,7 +265,9 @@ fn statements(
             Verdict::Leave(reason) => tally.leave(reason),
             Verdict::Adopt(adoption) => {
                 let statement = statement(&id, record, &adoption);
-                let size = adoption.data.map(|data| record::size(&id, &data));
+                let size = adoption
+                    .data
+                    .map(|data| record::size(&id, data.as_bytes().len()));
                 let fits = size.is_none_or(|size| size <= record::MAX_RECORD_SIZE);
                 match fits && statement.as_bytes().len() <= COMMAND_SIZE {
                     true => statements.push((id, statement)),
@@ -289,14 +300,14 @@ fn shape(kinds: Kinds) -> Document {
     }
 }
 
-fn read_page(page: &RawDocumentBuf) -> Option<(String, u64)> {
+fn read_page(page: &RawDocument) -> Option<(Id, u64)> {
     let count = match page.get("count").ok()?? {
         RawBsonRef::Int32(count) => u64::try_from(count).ok()?,
         RawBsonRef::Int64(count) => u64::try_from(count).ok()?,
         RawBsonRef::Double(count) => count as u64,
         _ => return None,
     };
-    Some((page.get_str("last").ok()?.to_owned(), count))
+    Some((Id::from(page.get_str("last").ok()?), count))
 }
 
 fn id(record: &RawDocument) -> Option<Id> {
