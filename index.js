@@ -176,8 +176,8 @@ class SessionStore extends EventEmitter {
   }
 
   adopt() {
-    const take = (/** @type {any} */ step) => this.#call(() => this.#link.adopt(step))
-    return this.#call(() => adopt(take, this.#lifetime()))
+    const send = (/** @type {any} */ step) => this.#call(() => this.#link.adopt(step))
+    return this.#call(() => adopt(send, this.#lifetime()))
   }
 
   close() {

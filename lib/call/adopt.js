@@ -8,12 +8,15 @@ const { WideOperation } = require('./wide')
  */
 const MOST_PASSES = 10
 
+/** So often a step is repeated that MongoDB did not answer in time. */
+const MOST_REPETITIONS = 3
+
 /**
  * @typedef {{ name: string, field: 'updatedAt' | 'expires', removesAfter: number }} ForeignIndex
  * @typedef {{ unreadable: number, unfit: number, other: number, busy: number }} Left
  * @typedef {{ after?: string, until?: string | null }} Place a page has an end once it was found
  * @typedef {Left & { next: Place | null, looked: number, adopted: number }} Documents
- * @typedef {(step: WideOperation) => Promise<any>} Take sends a step
+ * @typedef {(step: () => WideOperation) => Promise<any>} Take
  */
 
 /** @type {(keyof Left)[]} */
@@ -29,15 +32,16 @@ const REASONS = ['unreadable', 'unfit', 'other', 'busy']
  * 4. That index goes, too, unless sessions were left for it to remove.
  * 5. Once more, until there is nothing new.
  *
- * @param {Take} take
+ * @param {(step: WideOperation) => Promise<any>} send
  * @param {number} lifetime of a session whose end nobody knows, in milliseconds
  */
-async function adopt(take, lifetime) {
+async function adopt(send, lifetime) {
+  const take = patiently(send)
   const done = { looked: 0, adopted: 0, left: nothing(), dropped: names([]), kept: names([]) }
   /** Milliseconds after `updatedAt`. @type {number | undefined} */
   let endsAfter
   for (let pass = 0; pass < MOST_PASSES; pass++) {
-    const indexes = await take(foreignIndexes())
+    const indexes = await take(foreignIndexes)
     const ofMongoose = indexes.filter(isOfMongoose)
     const onlyMongoose = ofMongoose.length > 0
     if (onlyMongoose) {
@@ -47,7 +51,7 @@ async function adopt(take, lifetime) {
     const isNeeded = left.unreadable + left.unfit + left.busy > 0
     const over = onlyMongoose ? ofMongoose : isNeeded ? [] : indexes
     for (const { name } of over) {
-      await take(dropIndex(name))
+      await take(() => dropIndex(name))
     }
     done.looked = looked
     done.adopted += adopted
@@ -72,8 +76,9 @@ async function adoptAll(take, onlyMongoose, lifetime, endsAfter) {
   /** @type {Place | null} */
   let place = {}
   while (place) {
+    const from = place
     /** @type {Documents} */
-    const step = await take(adoptDocuments(place, onlyMongoose, lifetime, endsAfter))
+    const step = await take(() => adoptDocuments(from, onlyMongoose, lifetime, endsAfter))
     sum.looked += step.looked
     sum.adopted += step.adopted
     for (const reason of REASONS) {
@@ -82,6 +87,25 @@ async function adoptAll(take, onlyMongoose, lifetime, endsAfter) {
     place = step.next
   }
   return sum
+}
+
+/**
+ * In a long run a server may once be busy with something else.
+ * @param {(step: WideOperation) => Promise<any>} send
+ * @returns {Take}
+ */
+function patiently(send) {
+  return async (step) => {
+    for (let repetition = 0; ; repetition++) {
+      try {
+        return await send(step())
+      } catch (error) {
+        if (error.code !== 'ERR_TIMEOUT' || repetition === MOST_REPETITIONS) {
+          throw error
+        }
+      }
+    }
+  }
 }
 
 function foreignIndexes() {

@@ -8,6 +8,7 @@ use std::future::IntoFuture;
 use futures_util::TryStreamExt;
 use mongodb::bson::raw::{CStr, RawArrayBuf, cstr};
 use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use mongodb::options::Hint;
 use tokio::time::Instant;
 
 use super::reply::Reply;
@@ -105,6 +106,8 @@ impl Collection {
                     doc! { "$group": { "_id": null, "last": { "$max": "$_id" }, "count": { "$sum": 1 } } },
                 ];
                 let pages = self.latest.aggregate(stages);
+                // Some look-alikes of MongoDB would sort the whole collection.
+                let pages = pages.hint(Hint::Keys(doc! { "_id": 1 }));
                 let mut pages = pages.with_type::<RawDocumentBuf>().await?;
                 pages.try_next().await
             };
