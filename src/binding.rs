@@ -19,8 +19,8 @@ use crate::adopt::Kinds;
 use crate::dispatch::{Completions, Dispatcher, Watched};
 use crate::error::Failure;
 use crate::operation::{
-    Action, AdoptStep, Change, Content, Filter, Id, Listed, Operation, Outcome, Page, Place, Read, Renewal, Sweep,
-    Told, Wide,
+    Action, AdoptStep, Change, Content, Filter, Id, Listed, Operation, Outcome, Page, Place, Read,
+    Renewal, Sweep, Told, Wide,
 };
 use crate::options::{AutoRemove, Options};
 use crate::recent::RecentReads;

@@ -1,0 +1,225 @@
+'use strict'
+
+// Collections that the real connect-mongo wrote, today's and an old one, in each of its ways to store a
+// session.
+
+const assert = require('node:assert/strict')
+const { createHmac } = require('node:crypto')
+const { describe, it } = require('node:test')
+const { Visitor, startApp, versionsWithCtx } = require('../support/app')
+const {
+  SECRET,
+  VERSIONS,
+  connectMongo,
+  expressSessionOf,
+  startExpress,
+} = require('../support/connect-mongo')
+const { useDatabase } = require('../support/database')
+
+const database = useDatabase()
+let number = 0
+
+const NOTHING_LEFT = { unreadable: 0, unfit: 0, other: 0, busy: 0 }
+const HOUR = 3_600_000
+
+/** A collection that connect-mongo has filled, and a store over it. */
+async function filled(t, version, sessions, options) {
+  const collection = `sessions${number++}`
+  const { uri, name: db } = database
+  const theirs = await connectMongo(version, { uri, db, collection, ...options })
+  t.after(() => theirs.close())
+  for (const [id, session] of Object.entries(sessions)) await theirs.set(id, session)
+  const before = await all(collection)
+  const store = database.store({ collection })
+  return { collection, theirs, before, store }
+}
+
+async function all(collection) {
+  const documents = await database.collection(collection).find().toArray()
+  return Object.fromEntries(documents.map((document) => [document._id, document]))
+}
+
+async function indexNames(collection) {
+  const indexes = await database.indexes(collection)
+  return indexes.map(({ name }) => name)
+}
+
+const content = () => ({
+  text: 'é🔑 and half a character: \ud83d',
+  numbers: [0, -1, 2.5, 2 ** 40, 1e300],
+  nested: { empty: {}, list: [], nothing: null, yes: true },
+  'a.b': { $where: 1, '': 2 },
+  passport: { user: 42 },
+})
+
+/** What BSON makes of half a character. */
+const stored = () => ({ ...content(), text: 'é🔑 and half a character: \ufffd' })
+
+for (const version of Object.keys(VERSIONS)) {
+  describe(version, { timeout: 120_000 }, () => {
+    for (const stringify of [true, false]) {
+      for (const touchAfter of [0, 3600]) {
+        it(`wrote sessions that adopt() takes over (stringify: ${stringify}, touchAfter: ${touchAfter})`, async (t) => {
+          const sessions = {
+            'with maxAge': expressSessionOf(content()),
+            'until the browser closes': expressSessionOf(content(), { maxAge: null }),
+          }
+          const options = { stringify, touchAfter }
+          const { before, collection, store } = await filled(t, version, sessions, options)
+          assert.equal(typeof before['with maxAge'].session, stringify ? 'string' : 'object')
+          const begin = Date.now()
+          const did = await store.adopt()
+          assert.deepEqual(did, {
+            ...{ looked: 2, adopted: 2, left: NOTHING_LEFT },
+            ...{ dropped: ['expires_1'], kept: [] },
+          })
+          for (const id of Object.keys(sessions)) {
+            const { data, updatedAt, expiresAt, ...rest } = await database.document(id, collection)
+            assert.deepEqual(rest, { _id: id })
+            assert.deepEqual(data, stored())
+            assert.deepEqual(expiresAt, before[id].expires)
+            if (touchAfter) assert.deepEqual(updatedAt, before[id].lastModified)
+            else assert.ok(updatedAt.getTime() >= begin && updatedAt.getTime() <= Date.now())
+            assert.deepEqual(await store.get(id), stored())
+          }
+          assert.deepEqual(await indexNames(collection), ['expiresAt_1'])
+        })
+      }
+    }
+
+    it('wrote sessions that it had encrypted: they are counted, and stay as they are', async (t) => {
+      const crypto = { secret: 'a secret of 32 characters, or more: A1!' }
+      const session = expressSessionOf(content())
+      const { before, collection, store, theirs } = await filled(
+        t,
+        version,
+        { id: session },
+        { crypto },
+      )
+      const did = await store.adopt()
+      assert.deepEqual(did, {
+        ...{ looked: 1, adopted: 0, left: { ...NOTHING_LEFT, unreadable: 1 } },
+        ...{ dropped: [], kept: ['expires_1'] },
+      })
+      assert.deepEqual(await all(collection), before)
+      assert.equal(await store.get('id'), undefined)
+      assert.deepEqual((await theirs.get('id')).nested, content().nested)
+    })
+
+    it('wrote sessions that have ended: they do not come back', async (t) => {
+      const ended = expressSessionOf({ a: 1 }, { maxAge: 1 })
+      const { before, collection, store } = await filled(t, version, { ended })
+      while (Date.now() <= before.ended.expires.getTime());
+      await store.adopt()
+      assert.equal(await store.get('ended'), undefined)
+      const document = await database.document('ended', collection)
+      // MongoDB may have removed it by now.
+      if (document) assert.deepEqual(document.expiresAt, before.ended.expires)
+    })
+
+    it('goes on with sessions that were adopted where a request ends later: the later write is kept', async (t) => {
+      const { collection, store, theirs } = await filled(t, version, {
+        changed: expressSessionOf({ a: 1 }),
+        touched: expressSessionOf({ a: 1 }),
+      })
+      await store.adopt()
+      await theirs.set('changed', expressSessionOf({ a: 2 }))
+      const later = new Date(Date.now() + 2 * HOUR)
+      const touch = { $set: { expires: later } } // as its touch() does
+      await database.collection(collection).updateOne({ _id: 'touched' }, touch)
+      const { adopted, left } = await store.adopt()
+      assert.deepEqual({ adopted, left }, { adopted: 2, left: NOTHING_LEFT })
+      assert.deepEqual(await store.get('changed'), { a: 2 })
+      const { data, expiresAt, expires } = await database.document('touched', collection)
+      assert.deepEqual(
+        { data, expiresAt, expires },
+        { data: { a: 1 }, expiresAt: later, expires: undefined },
+      )
+    })
+
+    it('has users who stay signed in when the application moves to Koa', async (t) => {
+      const collection = `sessions${number++}`
+      const { uri, name: db } = database
+      const theirs = await connectMongo(version, { uri, db, collection })
+      t.after(() => theirs.close())
+      const express = await startExpress(t, theirs.store, (session, { user }) => {
+        if (user) session.passport = { user }
+        return session.passport
+      })
+      const visitor = new Visitor()
+      await visitor.fetch(`${express}/?user=42`)
+      assert.ok(visitor.cookies.has('connect.sid'))
+      const store = database.store({ collection })
+      await store.adopt()
+      const externalKey = { get: expressId, set: setExpressId }
+      visitor.app = await startApp(t, versionsWithCtx.at(-1), { store, externalKey })
+      assert.deepEqual((await visitor.read()).passport, { user: '42' })
+      await visitor.change({ views: 1 })
+      const { _expire, _maxAge, ...session } = await visitor.read()
+      assert.deepEqual(session, { passport: { user: '42' }, views: 1 })
+      assert.equal(await database.collection(collection).countDocuments(), 1)
+    })
+  })
+}
+
+describe('connect-mongo 6', { timeout: 60_000 }, () => {
+  it('wrote timestamps: they stay', async (t) => {
+    const session = expressSessionOf({ a: 1 })
+    const { before, collection, store } = await filled(
+      t,
+      'connect-mongo 6',
+      { id: session },
+      { timestamps: true },
+    )
+    await store.adopt()
+    const { createdAt, updatedAt } = before.id
+    const document = await database.document('id', collection)
+    assert.deepEqual(document, {
+      ...{ _id: 'id', createdAt, updatedAt },
+      ...{ data: { a: 1 }, expiresAt: before.id.expires },
+    })
+  })
+
+  it('wrote sessions in a way of the application’s own: those that are no JSON object are left', async (t) => {
+    const serialize = (session) => (session.a === 1 ? 'a=1' : JSON.stringify(session))
+    const sessions = { text: expressSessionOf({ a: 1 }), json: expressSessionOf({ a: 2 }) }
+    const { store } = await filled(t, 'connect-mongo 6', sessions, { serialize })
+    const { adopted, left } = await store.adopt()
+    assert.deepEqual({ adopted, left }, { adopted: 1, left: { ...NOTHING_LEFT, unreadable: 1 } })
+    assert.deepEqual(await store.get('json'), { a: 2 })
+  })
+
+  it('wrote what no session of this store can be: it is left, and counted', async (t) => {
+    let deep = 1
+    for (let depth = 0; depth < 102; depth++) deep = { deep }
+    const sessions = {
+      deep: expressSessionOf({ deep }),
+      nul: expressSessionOf({ 'a\0b': 1 }),
+      fine: expressSessionOf({ a: 1 }),
+    }
+    const { before, collection, store } = await filled(t, 'connect-mongo 6', sessions)
+    await database.collection(collection).insertOne({ _id: 'no session', a: 1 })
+    const { looked, adopted, left, kept } = await store.adopt()
+    assert.deepEqual({ looked, adopted }, { looked: 4, adopted: 1 })
+    assert.deepEqual(left, { ...NOTHING_LEFT, unfit: 2, other: 1 })
+    assert.deepEqual(kept, ['expires_1'])
+    const { deep: left1, nul: left2 } = await all(collection)
+    assert.deepEqual([left1, left2], [before.deep, before.nul])
+  })
+})
+
+/** The id in express-session's cookie, as docs/migration.md shows it. */
+function expressId(ctx) {
+  const cookie = decodeURIComponent(ctx.cookies.get('connect.sid', { signed: false }) ?? '')
+  const [, id, signature] = /^s:(.*)\.(.*)$/.exec(cookie) ?? []
+  return id !== undefined && sign(id) === signature ? id : undefined
+}
+
+function setExpressId(ctx, id, options) {
+  const value = encodeURIComponent(`s:${id}.${sign(id)}`)
+  ctx.cookies.set('connect.sid', value, { ...options, signed: false })
+}
+
+function sign(id) {
+  return createHmac('sha256', SECRET).update(id).digest('base64').replace(/=+$/, '')
+}
