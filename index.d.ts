@@ -394,7 +394,10 @@ declare namespace SessionStore {
 
   export type SessionStoreEvent = keyof SessionStoreEvents
 
-  /** What is counted and traced. Each page that `all` or `ids` asks for is one call. */
+  /**
+   * What is counted and traced. Each page that `all` or `ids` asks for is one call,
+   * and so is each step of `adopt`.
+   */
   export type SessionStoreCall =
     | 'get'
     | 'set'
@@ -405,6 +408,7 @@ declare namespace SessionStore {
     | 'length'
     | 'destroyMany'
     | 'clear'
+    | 'adopt'
     | 'watch'
 
   /**

@@ -72,6 +72,8 @@ pub struct FoundObject {
     pub is_last: Option<bool>,
     /// Of changes, beside their ids: the places of their names in `lib/call/watch.js`.
     pub kinds: Option<Vec<u32>>,
+    /// What a step of `adopt()` found and did, as JSON text.
+    pub done: Option<String>,
 }
 
 impl From<Vec<Change>> for FoundObject {
@@ -145,7 +147,12 @@ impl From<Outcome> for Settled {
                 };
             }
             Outcome::Failed(failure) => return Either5::E(failure.into()),
-            Outcome::Done(text) => return Either5::B(text),
+            Outcome::Done(text) => {
+                return Either5::D(FoundObject {
+                    done: Some(text),
+                    ..FoundObject::default()
+                });
+            }
             Outcome::Page(page) => return Either5::D(FoundObject::from(&*page)),
             Outcome::Counted(count) => {
                 return Either5::D(FoundObject {

@@ -19,7 +19,7 @@ pub const LATENCY_BOUNDS: [u64; 14] = [
 /// The same of the sizes of batches. None has more than the last.
 pub const SIZE_BOUNDS: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
-/// What was called. A page of `all` or `ids` counts as a call.
+/// What was called. A page of `all` or `ids` counts as a call, and so does a step of `adopt`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     Get,
@@ -31,11 +31,12 @@ pub enum Call {
     Length,
     DestroyMany,
     Clear,
+    Adopt,
     Watch,
 }
 
 impl Call {
-    pub const ALL: [Call; 10] = [
+    pub const ALL: [Call; 11] = [
         Call::Get,
         Call::Set,
         Call::Touch,
@@ -45,6 +46,7 @@ impl Call {
         Call::Length,
         Call::DestroyMany,
         Call::Clear,
+        Call::Adopt,
         Call::Watch,
     ];
 
@@ -59,6 +61,7 @@ impl Call {
             Call::Length => "length",
             Call::DestroyMany => "destroyMany",
             Call::Clear => "clear",
+            Call::Adopt => "adopt",
             Call::Watch => "watch",
         }
     }
@@ -78,6 +81,7 @@ impl Call {
                 false => Call::Ids,
             },
             Action::Wide(Wide::Length(_)) => Call::Length,
+            Action::Wide(Wide::Adopt(_)) => Call::Adopt,
             Action::Wide(Wide::Find { .. }) => return None,
             Action::Sweep(sweep) => match sweep.filter.paths.is_empty() {
                 true => Call::Clear,
@@ -122,7 +126,7 @@ fn place(outcome: &Outcome) -> Option<usize> {
         Outcome::Unchanged => 5,
         Outcome::Dropped => 6,
         Outcome::Destroyed => 7,
-        Outcome::Page(_) => 8,
+        Outcome::Page(_) | Outcome::Done(_) => 8,
         Outcome::Counted(_) => 9,
         Outcome::Watching => 10,
         Outcome::Failed(failure) => return place_of_code(failure.code),

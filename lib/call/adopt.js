@@ -109,12 +109,16 @@ function patiently(send) {
 }
 
 function foreignIndexes() {
-  return new WideOperation((sessions, token) => sessions.foreignIndexes(token), read)
+  return new WideOperation('adopt', (sessions, token) => sessions.foreignIndexes(token), read)
 }
 
 /** @param {string} name */
 function dropIndex(name) {
-  return new WideOperation((sessions, token) => sessions.dropForeignIndex(token, name), read)
+  return new WideOperation(
+    'adopt',
+    (sessions, token) => sessions.dropForeignIndex(token, name),
+    read,
+  )
 }
 
 /**
@@ -125,14 +129,15 @@ function dropIndex(name) {
  */
 function adoptDocuments({ after, until }, onlyMongoose, lifetime, endsAfter) {
   return new WideOperation(
+    'adopt',
     (sessions, token) =>
       sessions.adoptDocuments(token, onlyMongoose, lifetime, endsAfter, after, until ?? undefined),
     read,
   )
 }
 
-/** @param {any} done what a step found and did, as JSON text */
-function read(done) {
+/** @param {import('../../native').FoundObject} found what a step found and did, as JSON text */
+function read({ done = '' }) {
   return JSON.parse(done)
 }
 

@@ -11,9 +11,9 @@ use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::Hint;
 use tokio::time::Instant;
 
+use super::Collection;
 use super::reply::Reply;
 use super::statement::{filter, operator, update_body};
-use super::{Attempts, Collection};
 use crate::adopt::{Adoption, Kinds, Reason, Terms, Verdict, judge};
 use crate::error::Failure;
 use crate::operation::{Id, Place};
@@ -96,7 +96,7 @@ impl Collection {
         after: Option<&str>,
         deadline: Instant,
     ) -> Result<Option<(Id, u64)>, Failure> {
-        let mut attempts = Attempts::until(deadline);
+        let mut attempts = self.attempts(deadline);
         loop {
             let page = async {
                 let stages = [
@@ -126,7 +126,7 @@ impl Collection {
         kinds: Kinds,
         deadline: Instant,
     ) -> Result<(Vec<RawDocumentBuf>, bool), Failure> {
-        let mut attempts = Attempts::until(deadline);
+        let mut attempts = self.attempts(deadline);
         loop {
             let mut filter = ids.clone();
             filter.extend(shape(kinds));
@@ -209,7 +209,7 @@ impl Collection {
         statements: &[(Id, RawDocumentBuf)],
         deadline: Instant,
     ) -> Result<Reply, Failure> {
-        let mut attempts = Attempts::until(deadline);
+        let mut attempts = self.attempts(deadline);
         let mut session = self.take_session().await;
         let number = self.next_transaction_number();
         loop {
