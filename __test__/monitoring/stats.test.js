@@ -23,6 +23,7 @@ const CALLS = [
   'length',
   'destroyMany',
   'clear',
+  'adopt',
   'watch',
 ]
 

@@ -25,6 +25,7 @@ const CALLS = [
   'length',
   'destroyMany',
   'clear',
+  'adopt',
   'watch',
 ]
 const EVENTS = ['start', 'end', 'asyncStart', 'asyncEnd', 'error']
@@ -71,6 +72,7 @@ describe('a tracing channel', { timeout: 60_000 }, () => {
     await store.set('id', { a: 2 }, 1000, request)
     await store.destroyMany({ a: 1 })
     await store.clear()
+    await store.adopt()
     assert.deepEqual(endsOf(told), [
       ['get', 'missing'],
       ['set', 'create'],
@@ -84,6 +86,7 @@ describe('a tracing channel', { timeout: 60_000 }, () => {
       ['set', 'dropped'],
       ['destroyMany', 'count'],
       ['clear', 'count'],
+      ...Array(2).fill(['adopt', 'page']),
     ])
   })
 
