@@ -28,6 +28,7 @@ describe('the demo', { skip, timeout: 300_000 }, () => {
     assert.match(await result.innerText(), /theme: "dark" kept\s+basket: 3 kept/)
     assert.match(await page.locator('#at-once-result .theirs').innerText(), /theme: "dark" lost/)
     await picture(page, 'at-once')
+    await picture(page, 'demo', { screen: true })
     assert.deepEqual(page.faults, [])
   })
 
@@ -189,13 +190,13 @@ function faintTexts(page) {
   })
 }
 
-/** Of the promise, or of the whole page; only where somebody asked for it. */
-async function picture(page, name, { whole = false } = {}) {
+/** Of the promise, of what is on the screen, or of the whole page; only where somebody asked for it. */
+async function picture(page, name, { screen = false, whole = false } = {}) {
   const folder = process.env.SCREENSHOTS
   if (!folder) return
   fs.mkdirSync(folder, { recursive: true })
   const file = path.join(folder, `${name}.png`)
-  if (whole) await page.screenshot({ path: file, fullPage: true })
+  if (screen || whole) await page.screenshot({ path: file, fullPage: whole })
   else await page.screenshot({ path: file, clip: await placeOf(page, name), fullPage: true })
 }
 
