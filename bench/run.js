@@ -1,6 +1,6 @@
 // npm run bench: everything but what takes longest, a million sessions and ten million operations.
 // npm run bench -- --full: that, too.
-// npm run bench -- SECTION …: operations, applications, networks, weight, values, growth, memory.
+// npm run bench -- SECTION …: operations, applications, networks, weight, values, growth, lookups, memory.
 // npm run bench -- --quick: a short look at everything, in under two minutes.
 
 const path = require('node:path')
@@ -19,6 +19,7 @@ const sections = {
   networks: async (bench) => require('./sections/networks').measureNetworks(bench),
   values: async (bench) => require('./sections/values').measureValues(bench),
   growth: async (bench) => require('./sections/growth').measureGrowth(bench),
+  lookups: async (bench) => require('./sections/lookups').measureLookups(bench),
   memory: async (bench) => require('./sections/memory').measureMemory(bench),
 }
 
@@ -64,6 +65,7 @@ function readArguments(words) {
   const all = Object.keys(sections)
   if (quick || flags.includes('--full')) return { names: all, quick, plan }
   plan.growth.stored.pop()
+  plan.lookups.stored.pop()
   return { names: all.filter((name) => name !== 'memory'), quick, plan }
 }
 

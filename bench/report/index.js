@@ -3,7 +3,14 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const { charts } = require('./charts')
-const { casesTable, memoryTable, targetsTable, valuesTable, weightTables } = require('./tables')
+const {
+  casesTable,
+  lookupsTables,
+  memoryTable,
+  targetsTable,
+  valuesTable,
+  weightTables,
+} = require('./tables')
 const { targets } = require('./targets')
 const { serverInWords } = require('./words')
 
@@ -12,6 +19,7 @@ const TITLES = {
   operations: 'Operations',
   networks: 'Networks: operations over a round trip',
   growth: 'Growth: 64 at a time, 1 KB',
+  lookups: 'Lookups: the five sessions of one user among many, 1 KB, one at a time',
   memory:
     'Memory of one process: of 20 visits all read and one changes its session, 1 KB, 256 at a time',
   weight: 'Weight',
@@ -72,6 +80,7 @@ function taken({ date, commit, machine, system, load, node, server, packages }) 
 function sectionTables(section, result) {
   if (section === 'weight') return weightTables(result)
   if (section === 'values') return valuesTable(result.rows)
+  if (section === 'lookups') return lookupsTables(result)
   if (section === 'memory') return memoryTable(result.points)
   return casesTable(result.rows)
 }

@@ -54,6 +54,36 @@ function memoryTable(points) {
   return table(['operations', 'memory MB', 'of it JavaScript heap MB'], rows)
 }
 
+/** Finding and ending the sessions of one user, and what room all take. */
+function lookupsTables({ rows, rooms }) {
+  const thousands = (count) => count.toLocaleString('en')
+  const find = (operation, stored, indexed) =>
+    rows.find(
+      (row) => row.operation === operation && row.stored === stored && row.indexed === indexed,
+    )
+  const cases = rows.filter(({ indexed }) => indexed)
+  const times = cases.map(({ operation, stored, ms }) => [
+    `${operation}, ${thousands(stored)} stored`,
+    withSpread(find(operation, stored, false).ms),
+    withSpread(ms),
+  ])
+  const perSession = (bytes, documents) => (bytes / documents).toFixed(0)
+  const room = rooms.map(({ stored, documents, data, storage, indexes }) => [
+    thousands(stored),
+    perSession(data, documents),
+    perSession(storage, documents),
+    ...Object.values(indexes).map((bytes) => perSession(bytes, documents)),
+  ])
+  const names = Object.keys(rooms[0].indexes).map((name) => `index \`${name}\``)
+  return [
+    ...table(['', 'without index, ms', 'with index, ms'], times),
+    '',
+    'Bytes for each session:',
+    '',
+    ...table(['sessions', 'data', 'storage', ...names], room),
+  ]
+}
+
 function weightTables({ addonBytes, start, idle }) {
   const starts = Object.entries(start).map(([name, { ms, firstMs, drivers }]) => [
     name === 'mongoose' ? 'Mongoose' : NAMES[name],
@@ -103,4 +133,12 @@ function targetsTable(targets) {
   )
 }
 
-module.exports = { casesTable, memoryTable, table, targetsTable, valuesTable, weightTables }
+module.exports = {
+  casesTable,
+  lookupsTables,
+  memoryTable,
+  table,
+  targetsTable,
+  valuesTable,
+  weightTables,
+}
