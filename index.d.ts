@@ -98,6 +98,14 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
   destroy(id: string, request?: SessionStore.SessionRequest): Promise<void>
 
   /**
+   * The `_id` of the document of the session with this id: what `ids()`, `all()` and `watch()` give.
+   * With the option `hashIds` a hash, else the id itself. Does no I/O.
+   *
+   * @throws {SessionStore.SessionStoreError} `ERR_SESSION_ID`: `id` is not a string
+   */
+  storedId(id: string): string
+
+  /**
    * Renews a session without writing what it holds: its `expiresAt`, and koa-session's own `_expire`
    * where it has one. Resolves to `true`, or to `false` if there is no live session of this id: it
    * stays gone. `touchAfter` applies.
@@ -669,6 +677,17 @@ declare namespace SessionStore {
      */
     encryption?: EncryptionOptions
     /**
+     * Stores each session under a keyed hash of its id (HMAC-SHA-256), so that who reads the database
+     * cannot send a session's cookie. Calls and events take and give ids as without; what names stored
+     * sessions of other requests (`ids`, `all`, `watch`, and `destroy` for sessions that `destroyMany`
+     * ended) gives their stored ids: compare with {@link SessionStore.storedId}.
+     *
+     * Sessions that are stored under their plain ids go on, and their next write moves them. All
+     * processes on a collection have to have the same key, or none: with another no session is found.
+     * Default: ids are stored as they are.
+     */
+    hashIds?: HashIdsOptions
+    /**
      * The name under which the Mongoose model is registered; of two stores on one Mongoose at most
      * one can do without. Refused where a model over another collection has it. Without effect if
      * `connection` is not Mongoose's. Default: `'Session'`.
@@ -684,6 +703,11 @@ declare namespace SessionStore {
      * from a `MongoClient` or `Db`.
      */
     bson?: BsonLike
+  }
+
+  export interface HashIdsOptions {
+    /** Of 32 bytes or more, as those of `encryption`; the same will do for both. */
+    key: string | Uint8Array
   }
 
   export interface EncryptionOptions {

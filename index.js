@@ -24,6 +24,7 @@ const MAX_ID_BYTES = 1024
 // What each member promises stands in index.d.ts.
 class SessionStore extends EventEmitter {
   #expires
+  #storedId
   #link
   /** @type {Promise<void> | undefined} */
   #closed
@@ -34,8 +35,10 @@ class SessionStore extends EventEmitter {
     // Not at the top: what only a store needs is nearly all that the package takes to load.
     const { readOptions } = require('./lib/options/options')
     const { Link } = require('./lib/call/link')
+    const { storedIdOf } = require('./lib/options/stored-id')
     const checked = readOptions(options)
     this.#expires = checked.expires
+    this.#storedId = storedIdOf(checked.hashIds)
     const store = new WeakRef(this)
     this.#link = new Link(checked, {
       warn: (warning) => warn(store.deref(), warning),
@@ -101,6 +104,12 @@ class SessionStore extends EventEmitter {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** @param {string} id */
+  storedId(id) {
+    checkString(id)
+    return this.#storedId(id)
   }
 
   /**
@@ -225,9 +234,7 @@ class SessionStore extends EventEmitter {
    */
   #check(id) {
     this.#checkOpen()
-    if (typeof id !== 'string') {
-      throw new SessionStoreError('ERR_SESSION_ID', 'a session id has to be a string')
-    }
+    checkString(id)
     // A character takes at most three bytes for each of its UTF-16 units.
     const fits = id.length * 3 <= MAX_ID_BYTES || Buffer.byteLength(id) <= MAX_ID_BYTES
     // As UTF-8 all lone surrogates are one and the same, and so would be the sessions.
@@ -277,6 +284,16 @@ function notWatching(error) {
 function announce(store, event, id) {
   if (store && event !== 'unchanged' && store.listenerCount(event) > 0) {
     process.nextTick(() => store.emit(event, id))
+  }
+}
+
+/**
+ * @param {unknown} id
+ * @returns {asserts id is string}
+ */
+function checkString(id) {
+  if (typeof id !== 'string') {
+    throw new SessionStoreError('ERR_SESSION_ID', 'a session id has to be a string')
   }
 }
 

@@ -25,6 +25,7 @@ use crate::operation::{
 use crate::options::{AutoRemove, Options};
 use crate::recent::RecentReads;
 use crate::seal::Sealer;
+use crate::seal::ids::IdHasher;
 use crate::stats::Stats as Counts;
 
 use stats::Stats;
@@ -285,6 +286,8 @@ pub struct SessionsOptions {
     pub server_api: Option<ServerApiObject>,
     /// The keys of `encryption`; none if it is off.
     pub encryption_keys: Vec<Uint8Array>,
+    /// The key of `hashIds`, if it is on.
+    pub hash_ids_key: Option<Uint8Array>,
 }
 
 #[napi(object, object_to_js = false)]
@@ -305,6 +308,9 @@ impl SessionsOptions {
             "disabled" => AutoRemove::Disabled,
             _ => AutoRemove::Native,
         };
+        if let Some(key) = &self.hash_ids_key {
+            options.ids = Some(Arc::new(IdHasher::new(key)));
+        }
         if !self.encryption_keys.is_empty() {
             let sealer = Sealer::new(&self.encryption_keys, &self.indexes);
             options.sealer = Some(Arc::new(sealer));

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{Sender, UnboundedSender};
 
 use crate::adopt::Kinds;
 use crate::error::Failure;
+use crate::seal::ids::{IdHasher, is_hash};
 
 /// A session id, shared between the queue, the batch and the command.
 pub type Id = Arc<str>;
@@ -174,7 +175,10 @@ pub enum Caller {
 #[derive(Debug)]
 pub struct Operation {
     pub caller: Caller,
+    /// Under which its session is stored; until the dispatcher has it, as the caller has it.
     pub id: Id,
+    /// Where ids are hashed, under which the session may still be stored from before.
+    pub former: Option<Id>,
     pub action: Action,
     pub submitted: Instant,
     settled: AtomicBool,
@@ -191,11 +195,36 @@ impl Operation {
         Operation {
             caller,
             id,
+            former: None,
             action,
             submitted: Instant::now(),
             settled: AtomicBool::new(false),
             together: AtomicU32::new(0),
         }
+    }
+
+    /// From here on it is known by the id under which its session is stored.
+    pub fn hash_ids(&mut self, ids: &IdHasher) {
+        match &mut self.action {
+            Action::Sweep(sweep) => {
+                let hashes: Vec<Id> = (sweep.except.iter())
+                    .map(|id| Id::from(ids.hash(id)))
+                    .collect();
+                sweep.except.retain(|id| !is_hash(id));
+                sweep.except.extend(hashes);
+            }
+            Action::Wide(_) | Action::Watch { .. } => {}
+            _ => {
+                let hash = Id::from(ids.hash(&self.id));
+                let former = std::mem::replace(&mut self.id, hash);
+                self.former = (!is_hash(&former)).then_some(former);
+            }
+        }
+    }
+
+    /// Its ids in the order in which its records are deleted.
+    pub fn stored_ids(&self) -> impl Iterator<Item = &Id> {
+        self.former.iter().chain([&self.id])
     }
 
     pub fn age(&self) -> Duration {
@@ -231,7 +260,8 @@ impl Operation {
             }),
             Caller::Sweep(sweep) => {
                 // Fails only where the store has ended, and the sweep with it.
-                let _ = sweep.send((self.id.clone(), outcome));
+                let found = self.former.as_ref().unwrap_or(&self.id);
+                let _ = sweep.send((found.clone(), outcome));
                 None
             }
         }

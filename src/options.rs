@@ -13,6 +13,7 @@ use mongodb::options::{
 
 use crate::error::{Code, Failure};
 use crate::seal::Sealer;
+use crate::seal::ids::IdHasher;
 
 /// As in the official driver for Node.
 pub const DEFAULT_MAX_POOL_SIZE: u32 = 100;
@@ -36,6 +37,8 @@ pub struct Options {
     pub indexes: Vec<String>,
     /// What encrypts the sessions, if they are to be encrypted.
     pub sealer: Option<Arc<Sealer>>,
+    /// What hashes ids, if they are to be hashed.
+    pub ids: Option<Arc<IdHasher>>,
 }
 
 /// Who removes sessions that have ended.
@@ -74,6 +77,7 @@ impl Options {
             auto_remove: AutoRemove::Native,
             indexes: Vec::new(),
             sealer: None,
+            ids: None,
         })
     }
 

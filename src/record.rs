@@ -4,10 +4,12 @@
 //! { _id: <session id>, data: { …the session… }, updatedAt: <date>, expiresAt: <date> }
 //! ```
 //!
-//! With `timestamps` there is also `createdAt: <date>`.
+//! With `timestamps` there is also `createdAt: <date>`. With `hashIds`, `pending` or `moved` stands in a
+//! record while its session is moved to its hashed id (`batch/home.rs`).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mongodb::bson::raw::{CStr, cstr};
 use mongodb::bson::{DateTime, RawBsonRef, RawDocument};
 
 /// MongoDB's limit for one document, in bytes.
@@ -16,6 +18,12 @@ pub const MAX_RECORD_SIZE: usize = 16 * 1024 * 1024;
 /// The last millisecond of the year 9999: the last date that every driver reads. To those for Python
 /// and C#, and to servers in these languages, no later year exists.
 pub const LAST_DATE: i64 = 253_402_300_799_999;
+
+/// Tells which attempt put the session here that is not here yet.
+pub const PENDING: &CStr = cstr!("pending");
+
+/// The session was here, and is not any more.
+pub const MOVED: &CStr = cstr!("moved");
 
 pub fn now() -> DateTime {
     let since_epoch = SystemTime::now()
@@ -69,7 +77,6 @@ pub fn updated_at(record: &RawDocument) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::raw::cstr;
     use mongodb::bson::rawdoc;
 
     use super::*;

@@ -35,6 +35,7 @@ new SessionStore({
   timestamps: true,
   indexes: ['userInfo.id'],
   encryption: { keys: ['x'.repeat(32), Buffer.alloc(32)] },
+  hashIds: { key: 'x'.repeat(32) },
   timeoutMS: 5000,
   maxPoolSize: 4,
   writeConcern: { w: 'majority', journal: true },
@@ -54,6 +55,8 @@ new SessionStore({ connection: client.connect() })
 new SessionStore({ connection: client.db().collection('sessions') })
 // @ts-expect-error: a list of keys
 new SessionStore({ connection, encryption: { keys: 'x' } })
+// @ts-expect-error: one key
+new SessionStore({ connection, hashIds: { keys: ['x'] } })
 // @ts-expect-error: a typing error
 new SessionStore({ connection, colection: 'sessions' })
 // @ts-expect-error: the module, not its name

@@ -38,9 +38,10 @@ function openSessions({ uri, db, serverApi }, options, operations, stats, backgr
   const touchAfterMs = options.touchAfter * 1000
   const autoRemoveIntervalMs = options.autoRemoveInterval * 60_000
   const encryptionKeys = options.encryption?.() ?? []
+  const hashIdsKey = options.hashIds?.()[0]
   const where = { uri, db, collection, serverApi }
   const how = { timeoutMs, touchAfterMs, autoRemove, autoRemoveIntervalMs }
-  const stored = { timestamps, indexes, encryptionKeys }
+  const stored = { timestamps, indexes, encryptionKeys, hashIdsKey }
   try {
     const told = settler(operations, background)
     return new Sessions({ ...where, ...how, ...stored }, stats.counts, told)

@@ -76,6 +76,7 @@ const SETTINGS = /** @type {Record<string, Setting>} */ ({
   timestamps: own(flag, false),
   indexes: own(kinds.paths, []),
   encryption: own(keys.encryption),
+  hashIds: own(keys.hashIds),
 
   // How long an operation may take as a whole. The driver has no such limit, nor the two below it,
   // which are limits on parts of an operation: see `timeLimit` in options.js.

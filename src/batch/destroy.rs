@@ -21,7 +21,8 @@ impl Batch<'_> {
         let mut ended = Vec::with_capacity(self.operations.len());
         let mut left = self.operations.to_vec();
         loop {
-            let unsure = self.delete(&left, &mut ended).await;
+            let left_here = self.delete_formers(left, &mut ended).await;
+            let unsure = self.delete(&left_here, &mut ended).await;
             if unsure.is_empty() {
                 return ended;
             }
@@ -53,13 +54,50 @@ impl Batch<'_> {
         }
     }
 
+    /// Deletes what is stored under former ids; that has to end before the rest is deleted (`home`).
+    /// Gives those that go on.
+    async fn delete_formers(&self, destroys: Destroys, ended: &mut Vec<Ended>) -> Destroys {
+        let (formers, mut left): (Destroys, Destroys) =
+            (destroys.into_iter()).partition(|destroy| destroy.former.is_some());
+        if formers.is_empty() {
+            return left;
+        }
+        let sealer = self.collection.sealer.as_deref();
+        let statements = formers.iter().filter_map(|destroy| {
+            let (id, former) = (&destroy.id, destroy.former.as_ref()?);
+            match matching(destroy) {
+                Some(filter) => collection::delete_matching(id, former, filter, sealer).ok(),
+                None => Some(collection::delete(id, former)),
+            }
+        });
+        let statements: Vec<_> = statements.collect();
+        let mut write = (self.collection)
+            .write(Command::Delete, statements, self.trip)
+            .await;
+        while let Some(answer) = write.next().await {
+            for (place, written) in answer.into_written() {
+                let destroy = &formers[place];
+                match written {
+                    Written::Later => {}
+                    Written::Alone => self.leave.alone(std::slice::from_ref(destroy)),
+                    Written::Failed(failure) => {
+                        ended.push((destroy.clone(), Outcome::Failed(failure)));
+                    }
+                    _ => left.push(destroy.clone()),
+                }
+            }
+        }
+        left.sort_by(|one, other| one.id.cmp(&other.id));
+        left
+    }
+
     /// Gives those of which is not known whether they were there.
     async fn delete(&self, destroys: &Destroys, ended: &mut Vec<Ended>) -> Destroys {
         let mut unsure = Vec::new();
         let sealer = self.collection.sealer.as_deref();
         let statements = destroys.iter().map(|destroy| match matching(destroy) {
-            Some(filter) => collection::delete_matching(&destroy.id, filter, sealer),
-            None => Ok(collection::delete(&destroy.id)),
+            Some(filter) => collection::delete_matching(&destroy.id, &destroy.id, filter, sealer),
+            None => Ok(collection::delete(&destroy.id, &destroy.id)),
         });
         let statements = match statements.collect() {
             Ok(statements) => statements,
@@ -127,10 +165,17 @@ impl Batch<'_> {
         destroys: &Destroys,
         filter: Option<&Filter>,
     ) -> Result<HashSet<Id>, Failure> {
-        let ids: Vec<Id> = destroys.iter().map(|destroy| destroy.id.clone()).collect();
+        let ids = destroys
+            .iter()
+            .flat_map(|destroy| destroy.stored_ids().cloned());
+        let ids: Vec<Id> = ids.collect();
         let deadline = self.trip.deadline;
         let there = self.collection.find_ids(&ids, filter, deadline).await?;
-        Ok(there.into_iter().collect())
+        let there: HashSet<Id> = there.into_iter().collect();
+        let is_there =
+            |destroy: &&Arc<Operation>| destroy.stored_ids().any(|id| there.contains(id));
+        let destroys = destroys.iter().filter(is_there);
+        Ok(destroys.map(|destroy| destroy.id.clone()).collect())
     }
 }
 

@@ -5,19 +5,21 @@
 
 mod adopt;
 mod destroy;
+mod get;
+mod home;
 pub mod look;
+mod moving;
 mod set;
 mod stored;
 mod touch;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::RawDocument;
 
 use crate::codec::{self, CodecError};
-use crate::collection::{Collection, Trip, Unread, blames_a_session};
+use crate::collection::{Collection, Trip};
 use crate::error::{Code, Failure};
 use crate::operation::{Action, Content, Found, Id, Operation, Outcome, Read};
 use crate::recent::RecentReads;
@@ -53,36 +55,8 @@ impl Batch<'_> {
         }
     }
 
-    async fn get(&self) -> Vec<Ended> {
-        let ids: Vec<Id> = self.by_id().map(|gets| gets[0].id.clone()).collect();
-        let mut gets: HashMap<&Id, &[Arc<Operation>]> =
-            self.by_id().map(|gets| (&gets[0].id, gets)).collect();
-        let make = |record: &RawDocument| Some((id_of(record)?, self.outcome_of_record(record)));
-        let mut ended = Vec::with_capacity(self.operations.len());
-        let found = |found: Vec<Option<(Id, Outcome)>>, is_last: bool| {
-            for (id, outcome) in found.into_iter().flatten() {
-                end(&mut ended, gets.remove(&id).unwrap_or_default(), outcome);
-            }
-            if !is_last && !ended.is_empty() {
-                self.leave.ended(std::mem::take(&mut ended));
-            }
-        };
-        let read = self.collection.find(&ids, self.trip, make, found).await;
-        let rest = gets.into_values();
-        match read {
-            Ok(()) => rest.for_each(|gets| end(&mut ended, gets, Outcome::Missing)),
-            Err(Unread::HeldUp) => rest.for_each(|gets| self.leave.alone(gets)),
-            Err(Unread::Failed(failure)) if ids.len() > 1 && blames_a_session(&failure) => {
-                rest.for_each(|gets| self.leave.alone(gets));
-            }
-            Err(Unread::Failed(failure)) => {
-                rest.for_each(|gets| end(&mut ended, gets, Outcome::Failed(failure.clone())));
-            }
-        }
-        ended
-    }
-
-    fn outcome_of_record(&self, record: &RawDocument) -> Outcome {
+    /// `is_home`: it is stored where it would be stored now.
+    fn outcome_of_record(&self, record: &RawDocument, is_home: bool) -> Outcome {
         let Some(data) = record::session(record, record::now()) else {
             return Outcome::Missing;
         };
@@ -101,7 +75,7 @@ impl Batch<'_> {
             read: Read {
                 content,
                 expires_at: record::expires_at(record),
-                is_outdated: !opened.is_current,
+                is_outdated: !opened.is_current || !is_home,
             },
             stored: bytes.map(Arc::from),
         }))
@@ -110,11 +84,6 @@ impl Batch<'_> {
     fn by_id(&self) -> impl Iterator<Item = &[Arc<Operation>]> {
         self.operations.chunk_by(|one, next| one.id == next.id)
     }
-}
-
-fn end(ended: &mut Vec<Ended>, gets: &[Arc<Operation>], outcome: Outcome) {
-    let outcomes = std::iter::repeat_n(outcome, gets.len());
-    ended.extend(gets.iter().cloned().zip(outcomes));
 }
 
 fn id_of(record: &RawDocument) -> Option<Id> {

@@ -8,9 +8,11 @@ use std::time::Duration;
 use mongodb::bson::RawDocument;
 use tokio::time::Instant;
 
+use super::home::{Home, Sighting};
+use super::moving::{Move, Step};
 use super::{Batch, Ended, id_of, stored};
 use crate::codec::{self, CodecError};
-use crate::collection::{self, Command, Dates, Statement, Written};
+use crate::collection::{self, Command, Dates, Pending, Statement, Written};
 use crate::difference::Difference;
 use crate::error::Failure;
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
@@ -91,9 +93,11 @@ impl Batch<'_> {
         while let Some(answer) = write.next().await {
             let is_last = answer.is_last;
             let mut unsure = Vec::new();
+            let before = ended.len();
             for (place, written) in answer.into_written() {
                 self.sort(&sent[place], written, &mut ended, &mut unsure);
             }
+            self.forget_formers(&mut ended[before..]).await;
             match unsure.as_mut_slice() {
                 [] => {}
                 [(_, outcome)] if sent.len() == 1 => *outcome = Outcome::Dropped,
@@ -163,12 +167,19 @@ impl Batch<'_> {
         let malformed = |_| Failure::from(CodecError::Malformed);
         let mut difference = difference(states, data)?;
         difference.complete_expiry(data);
+        let ids: Vec<Id> = operation.stored_ids().cloned().collect();
+        let mut state = Move::default();
         loop {
             let deadline = self.trip.deadline;
-            let ids = std::slice::from_ref(id);
-            let found = self.collection.find_latest(ids, deadline).await?;
-            let Some(record) = found.first() else {
-                return Ok(false);
+            let found = self.collection.find_latest(&ids, deadline).await?;
+            let sighting = Sighting::of(operation, found.iter().map(AsRef::as_ref));
+            let home = sighting.home();
+            let record = match home {
+                Home::Here(record) | Home::Unsettled(record) | Home::Former(record, _) => record,
+                Home::Unseen | Home::Nowhere(_) => {
+                    self.abandon(operation, &state).await;
+                    return Ok(false);
+                }
             };
             let session = match record.get_document("data") {
                 Ok(current) => {
@@ -178,22 +189,45 @@ impl Batch<'_> {
                 }
                 Err(_) => Cow::Borrowed(data),
             };
-            let session = stored::seal(sealer, id, session)?;
+            let mut session = stored::seal(sealer, id, session)?;
             if self.is_too_large(id, session.size()) {
                 return Err(collection::too_large());
             }
-            let swap = collection::write_swap(id, record, &session, self.dates(lifetime));
-            let mut write = (self.collection)
-                .write(Command::Update, vec![swap], self.trip)
-                .await;
-            let answer = write.next().await;
-            let written = answer.and_then(|answer| answer.into_written().next());
-            match written.map(|(_, written)| written) {
-                Some(Written::Failed(failure)) => return Err(failure),
-                Some(Written::Matched | Written::Created) => return Ok(true),
-                _ if Instant::now() < deadline => tokio::time::sleep(SWAP_PAUSE).await,
-                _ => return Err(self.collection.out_of_time()),
+            let dates = self.dates(lifetime);
+            let is_done = match home {
+                Home::Former(former, pending) => {
+                    let move_here = Step {
+                        former,
+                        pending,
+                        session,
+                        dates,
+                    };
+                    self.move_here(operation, &mut state, move_here).await?
+                }
+                _ => {
+                    session.pending = self.pending();
+                    let swap = collection::write_swap(id, record, &session, dates);
+                    let is_done = self.send_one(Command::Update, swap).await?;
+                    if is_done && matches!(home, Home::Unsettled(_)) {
+                        self.forget_mark(operation).await;
+                    }
+                    is_done
+                }
+            };
+            if is_done {
+                return Ok(true);
             }
+            if Instant::now() >= deadline {
+                return Err(self.collection.out_of_time());
+            }
+            tokio::time::sleep(SWAP_PAUSE).await;
+        }
+    }
+
+    fn pending(&self) -> Pending {
+        match self.collection.hashes_ids {
+            true => Pending::Ended,
+            false => Pending::Unmentioned,
         }
     }
 
@@ -214,7 +248,8 @@ impl Batch<'_> {
             return Ok(Plan::Refused(collection::too_large()));
         }
         let Some(read) = read else {
-            let session = stored::seal(sealer, id, data)?;
+            let mut session = stored::seal(sealer, id, data)?;
+            session.pending = self.pending();
             let whole = collection::write_whole(id, &session, dates);
             return Ok(Plan::Update(whole, Outcome::Updated, true));
         };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use mongodb::bson::{RawDocument, RawDocumentBuf};
 
-use crate::collection::StoredSession;
+use crate::collection::{Pending, StoredSession};
 use crate::difference::Difference;
 use crate::error::{Code, Failure};
 use crate::seal::lookup::Lookup;
@@ -49,12 +49,14 @@ pub fn seal<'a>(
         return Ok(StoredSession {
             data: session,
             lookup: None,
+            pending: Pending::Unmentioned,
         });
     };
     let mut seal = sealer.of(id);
     Ok(StoredSession {
         data: Cow::Owned(seal.seal(&session)?),
         lookup: Some(seal.lookups(&session)),
+        pending: Pending::Unmentioned,
     })
 }
 

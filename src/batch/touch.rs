@@ -9,6 +9,7 @@ use std::sync::Arc;
 use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 use tokio::time::Instant;
 
+use super::home::{Home, Sighting};
 use super::set::may_wait;
 use super::{Batch, Ended, id_of};
 use crate::collection::{self, Command, Dates, Statement, Written};
@@ -54,7 +55,8 @@ impl Batch<'_> {
         touches: &Touches,
         ended: &mut Vec<Ended>,
     ) -> Result<(Touches, Vec<Statement>), Failure> {
-        let ids: Vec<Id> = touches.iter().map(|touch| touch.id.clone()).collect();
+        let ids = touches.iter().flat_map(|touch| touch.stored_ids().cloned());
+        let ids: Vec<Id> = ids.collect();
         let found = (self.collection)
             .find_ends(&ids, self.trip.deadline)
             .await?;
@@ -64,12 +66,21 @@ impl Batch<'_> {
         let mut renewed = Vec::new();
         let mut statements = Vec::new();
         for touch in touches {
-            let record = found.get(&touch.id).map(AsRef::as_ref);
+            let records = touch.stored_ids().filter_map(|id| found.get(id));
+            let sighting = Sighting::of(touch, records.map(AsRef::as_ref));
+            let record = match sighting.home() {
+                Home::Here(record) | Home::Unsettled(record) | Home::Former(record, _) => {
+                    Some(record)
+                }
+                // What is not there yet is looked for by the next.
+                Home::Unseen | Home::Nowhere(_) => None,
+            };
             let session = record.and_then(|record| record::session(record, record::now()));
             let (Some(record), Some(session)) = (record, session) else {
                 ended.push((touch.clone(), Outcome::Missing));
                 continue;
             };
+            let at = id_of(record).unwrap_or_else(|| touch.id.clone());
             let End { lifetime, expire } = End::of(touch, session);
             let dates = Dates::of(lifetime);
             if may_wait(
@@ -81,7 +92,7 @@ impl Batch<'_> {
                 ended.push((touch.clone(), Outcome::Unchanged));
                 continue;
             }
-            statements.push(collection::write_end(&touch.id, expire, dates));
+            statements.push(collection::write_end(&touch.id, &at, expire, dates));
             renewed.push(touch.clone());
         }
         Ok((renewed, statements))

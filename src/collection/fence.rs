@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 
 use super::failure::Sorted;
 use super::reply::Reply;
-use super::trip::Unanswered;
+use super::trip::{Late, Unanswered};
 use super::{Collection, failure, statement};
 use crate::error::Code;
 use crate::operation::Id;
@@ -47,12 +47,16 @@ fn refusal(reply: &Document, count: usize) -> Result<(), Sorted> {
     }
 }
 
+fn ids_of(late: &[Late]) -> Vec<Id> {
+    late.iter().map(|one| one.id.clone()).collect()
+}
+
 /// What one fence still has to do.
 struct Fence<F> {
     session: ClientSession,
     number: i64,
     /// First all together; where that gets no answer one by one, since one of them may be to blame.
-    parts: VecDeque<Vec<Id>>,
+    parts: VecDeque<Vec<Late>>,
     wait: Duration,
     pause: Duration,
     refusals: u32,
@@ -71,11 +75,11 @@ impl Collection {
     /// ids as soon as that holds for them; before that if MongoDB keeps refusing, but goes on trying:
     /// a user who was locked out may be let in again.
     pub async fn shut_out(&self, unanswered: Unanswered, free: impl FnMut(Vec<Id>)) {
-        let Unanswered { session, ids } = unanswered;
+        let Unanswered { session, late } = unanswered;
         let mut fence = Fence {
             session,
             number: self.next_transaction_number(),
-            parts: VecDeque::from([ids]),
+            parts: VecDeque::from([late]),
             wait: FIRST_WAIT,
             pause: PAUSE,
             refusals: 0,
@@ -83,28 +87,28 @@ impl Collection {
         };
         // As long as each is held, it is freed once.
         let mut is_held = true;
-        while let Some(ids) = fence.parts.pop_front() {
-            match self.ask_to_shut_out(&mut fence, &ids).await {
+        while let Some(late) = fence.parts.pop_front() {
+            match self.ask_to_shut_out(&mut fence, &late).await {
                 Asked::Accepted => {
                     if is_held {
-                        (fence.free)(ids);
+                        (fence.free)(ids_of(&late));
                     }
                     continue;
                 }
-                Asked::Refused => fence.parts.push_back(ids),
-                Asked::Silent => fence.parts.extend(ids.into_iter().map(|id| vec![id])),
+                Asked::Refused => fence.parts.push_back(late),
+                Asked::Silent => fence.parts.extend(late.into_iter().map(|one| vec![one])),
             }
             if is_held && fence.refusals >= MOST_REFUSALS {
                 is_held = false;
-                let held = fence.parts.iter().flatten().cloned().collect();
-                (fence.free)(held);
+                let held: Vec<Late> = fence.parts.iter().flatten().cloned().collect();
+                (fence.free)(ids_of(&held));
             }
             sleep(fence.pause).await;
         }
         self.give_back(Some(fence.session));
     }
 
-    async fn ask_to_shut_out<F>(&self, fence: &mut Fence<F>, ids: &[Id]) -> Asked {
+    async fn ask_to_shut_out<F>(&self, fence: &mut Fence<F>, late: &[Late]) -> Asked {
         // Not all at once: what others send needs connections, too. Who has waited for long waits
         // among others like that.
         let room = match fence.wait <= LONGEST_EAGER_WAIT {
@@ -112,11 +116,11 @@ impl Collection {
             false => &self.stubborn_room,
         };
         let _room = room.acquire().await;
-        let command = self.fence_command(ids, fence.number);
+        let command = self.fence_command(late, fence.number);
         let run = (self.database.run_raw_command(command)).session(&mut fence.session);
         let answer = timeout(fence.wait, run.into_future()).await;
         let answer = answer.map(|answer| answer.map_err(|error| failure::sort(&error)));
-        match answer.map(|answer| answer.and_then(|reply| refusal(&reply, ids.len()))) {
+        match answer.map(|answer| answer.and_then(|reply| refusal(&reply, late.len()))) {
             Ok(Ok(())) => Asked::Accepted,
             Ok(Err(refused)) if refused.without_number => Asked::Accepted,
             Ok(Err(refused)) if refused.failure.code == Code::Unavailable => Asked::Refused,
@@ -135,8 +139,8 @@ impl Collection {
     }
 
     /// An update of the same records, so that it gets to the same shards, that changes nothing.
-    fn fence_command(&self, ids: &[Id], number: i64) -> RawDocumentBuf {
-        let statements = ids.iter().map(|id| statement::update_nothing(id));
+    fn fence_command(&self, late: &[Late], number: i64) -> RawDocumentBuf {
+        let statements = late.iter().map(|one| statement::update_nothing(&one.at));
         let statements: RawArrayBuf = statements.collect();
         let mut command = RawDocumentBuf::new();
         command.append(cstr!("update"), self.records.name());

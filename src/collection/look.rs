@@ -2,7 +2,7 @@
 //! open on the server: the next one begins behind its last id, on whichever server there is then.
 
 use futures_util::TryStreamExt;
-use mongodb::bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use tokio::time::Instant;
 
 use super::Collection;
@@ -33,7 +33,10 @@ impl Collection {
         deadline: Instant,
         make: impl Fn(&RawDocument) -> T,
     ) -> Result<(Vec<T>, bool), Failure> {
-        let query = look.query(self.sealer.as_deref());
+        let mut query = look.query(self.sealer.as_deref());
+        if look.is_live {
+            self.only_live(&mut query);
+        }
         let records = match look.is_live {
             true => &self.records,
             false => &self.latest,
@@ -71,7 +74,7 @@ impl Collection {
     /// How many live sessions match.
     pub async fn count(&self, filter: &Filter, deadline: Instant) -> Result<u64, Failure> {
         let mut query = matching(filter, self.sealer.as_deref());
-        only_live(&mut query, record::now());
+        self.only_live(&mut query);
         let mut attempts = self.attempts(deadline);
         loop {
             let count = self.records.count_documents(query.clone());
@@ -79,6 +82,15 @@ impl Collection {
                 Ok(count) => return Ok(count),
                 Err(sorted) => attempts.again(sorted).await?,
             }
+        }
+    }
+
+    /// A record without `expiresAt`, such as other stores wrote, is live.
+    fn only_live(&self, query: &mut Document) {
+        query.insert("data", doc! { "$type": "object" });
+        query.insert("expiresAt", doc! { "$not": { "$lte": record::now() } });
+        if self.hashes_ids {
+            query.insert(record::PENDING.as_str(), doc! { "$exists": false });
         }
     }
 
@@ -104,9 +116,15 @@ impl Collection {
         ids: &[Id],
         deadline: Instant,
     ) -> Result<Vec<RawDocumentBuf>, Failure> {
-        let mut query = doc! { "data": { "$type": "object" } };
+        let mut query = match self.hashes_ids {
+            true => doc! {}, // a mark of a move has none
+            false => doc! { "data": { "$type": "object" } },
+        };
         of_ids(&mut query, ids);
-        let fields = doc! { "expiresAt": 1, "data._expire": 1, "data._maxAge": 1 };
+        let mut fields = doc! { "expiresAt": 1, "data._expire": 1, "data._maxAge": 1 };
+        for mark in [record::PENDING, record::MOVED] {
+            fields.insert(mark.as_str(), 1);
+        }
         self.find_fields(query, fields, deadline).await
     }
 
@@ -136,17 +154,8 @@ impl Look<'_> {
         let mut query = matching(self.filter, sealer);
         // Other documents than sessions may have ids of other types, which come before or behind.
         query.insert("_id", doc! { "$gt": self.after.map_or("", |id| id) });
-        if self.is_live {
-            only_live(&mut query, record::now());
-        }
         query
     }
-}
-
-/// A record without `expiresAt`, such as other stores wrote, is live.
-fn only_live(query: &mut Document, now: DateTime) {
-    query.insert("data", doc! { "$type": "object" });
-    query.insert("expiresAt", doc! { "$not": { "$lte": now } });
 }
 
 fn of_ids(query: &mut Document, ids: &[Id]) {

@@ -14,6 +14,7 @@ mod foreign;
 mod index;
 mod look;
 mod lookup_index;
+mod moving;
 mod numbers;
 mod query;
 mod removal;
@@ -53,12 +54,13 @@ use failure::Sorted;
 pub use failure::{blames_a_session, timeout, too_large};
 pub use foreign::{Field, Foreign};
 pub use look::Look;
+pub use moving::{abandon_move, begin_move, end_move, expire_mark, mark_moved};
 use numbers::Numbers;
 pub use reply::Written;
 use sent::Sent;
 pub use statement::{
-    Dates, Statement, StoredSession, delete, delete_matching, write_difference, write_end,
-    write_swap, write_whole,
+    Dates, Nonce, Pending, Statement, StoredSession, delete, delete_matching, write_difference,
+    write_end, write_swap, write_whole,
 };
 use trip::Stopped;
 pub use trip::{Patience, Recall, Trip, Unanswered};
@@ -93,6 +95,8 @@ pub struct Collection {
     indexes: Vec<String>,
     /// What encrypts the sessions in it, if they are to be encrypted.
     pub sealer: Option<Arc<Sealer>>,
+    /// Whether sessions are stored under hashes of their ids.
+    pub hashes_ids: bool,
     timeout: Duration,
     availability: Availability,
     stats: Arc<Stats>,
@@ -131,6 +135,7 @@ impl Collection {
             auto_remove: options.auto_remove,
             indexes: options.indexes.clone(),
             sealer: options.sealer.clone(),
+            hashes_ids: options.ids.is_some(),
             timeout: options.timeout,
             availability: availability.clone(),
             stats: stats.clone(),
@@ -149,10 +154,12 @@ impl Collection {
     }
 
     /// Finds the records of these ids. `found` is told what `make` makes of them, with each of MongoDB's
-    /// replies that are more than one, and whether it is the last.
+    /// replies that are more than one, and whether it is the last. `is_divisible`: they are of more than one
+    /// session.
     pub async fn find<T>(
         &self,
         ids: &[Id],
+        is_divisible: bool,
         trip: &Trip,
         make: impl Fn(&RawDocument) -> T,
         mut found: impl FnMut(Vec<T>, bool),
@@ -182,7 +189,7 @@ impl Collection {
             };
             let read = self.in_time(trip.deadline, read);
             match trip
-                .wait(self, || ids.len() > 1, &Sent::default(), read)
+                .wait(self, || is_divisible, &Sent::default(), read)
                 .await
             {
                 Ok(Ok(records)) => {

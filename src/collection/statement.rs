@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CStr, CString, cstr};
 use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 
@@ -45,21 +46,43 @@ pub struct StoredSession<'a> {
     pub data: Cow<'a, RawDocument>,
     /// With `encryption`, what stands in `lookup`: all of it.
     pub lookup: Option<RawDocumentBuf>,
+    pub pending: Pending,
 }
+
+/// What a record is to say of its session's move to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pending {
+    /// Ids are not hashed.
+    Unmentioned,
+    /// The session is there.
+    Ended,
+    Begun(Nonce),
+}
+
+/// Tells one attempt at a move from another.
+pub type Nonce = ObjectId;
 
 impl StoredSession<'_> {
     /// What writes all of it.
-    fn change(&self, dates: Dates) -> RawDocumentBuf {
-        let mut set = RawDocumentBuf::new();
+    pub(super) fn change(&self, dates: Dates) -> RawDocumentBuf {
+        let (mut set, mut unset) = (RawDocumentBuf::new(), RawDocumentBuf::new());
         set.append(cstr!("data"), &*self.data);
         dates.append_to(&mut set);
         let lookup = self.lookup.as_deref();
         if let Some(lookup) = lookup.filter(|lookup| !lookup.is_empty()) {
             set.append(LOOKUP, lookup);
         }
-        let mut change = operator(cstr!("$set"), &set);
         if lookup.is_some_and(RawDocument::is_empty) {
-            change.append(cstr!("$unset"), operator(LOOKUP, ""));
+            unset.append(LOOKUP, "");
+        }
+        match self.pending {
+            Pending::Unmentioned => {}
+            Pending::Ended => unset.append(record::PENDING, ""),
+            Pending::Begun(nonce) => set.append(record::PENDING, nonce),
+        }
+        let mut change = operator(cstr!("$set"), &set);
+        if !unset.is_empty() {
+            change.append(cstr!("$unset"), unset);
         }
         change
     }
@@ -80,7 +103,10 @@ const LOOKUP: &CStr = cstr!("lookup");
 /// One element of `updates` or `deletes`.
 #[derive(Debug)]
 pub struct Statement {
+    /// Of the session.
     pub id: Id,
+    /// Of the record, where that is another: the session's former id.
+    pub at: Id,
     pub body: RawDocumentBuf,
 }
 
@@ -130,34 +156,44 @@ pub fn write_swap(
     session: &StoredSession<'_>,
     dates: Dates,
 ) -> Statement {
+    let unchanged = unchanged(id, stored, session.size());
+    update(id, &unchanged, &session.change(dates), false)
+}
+
+/// A filter of a record that is as it was read; a command has to carry so many bytes besides.
+pub(super) fn unchanged(id: &Id, stored: &RawDocument, besides: usize) -> RawDocumentBuf {
     let mut unchanged = filter(id);
-    let size = session.size();
-    let together = stored.as_bytes().len() + size;
+    let together = stored.as_bytes().len() + besides;
     match stored.get("data") {
         Ok(Some(RawBsonRef::Document(current))) if together > FITS => {
-            append_parts(&mut unchanged, stored, current, FITS.saturating_sub(size));
+            append_parts(
+                &mut unchanged,
+                stored,
+                current,
+                FITS.saturating_sub(besides),
+            );
         }
         current => {
             let current = current.ok().flatten().unwrap_or(RawBsonRef::Null);
             unchanged.append(cstr!("data"), operator(cstr!("$eq"), current));
         }
     }
-    update(id, &unchanged, &session.change(dates), false)
+    unchanged
 }
 
 /// Renews the end of a session that is there, and koa-session's own where it is still so that there is
 /// one.
-pub fn write_end(id: &Id, expire: Option<f64>, dates: Dates) -> Statement {
+pub fn write_end(id: &Id, at: &Id, expire: Option<f64>, dates: Dates) -> Statement {
     let mut set = RawDocumentBuf::new();
     let mut same = RawDocumentBuf::new();
     same.append(cstr!("$exists"), expire.is_some());
-    let mut filter = filter(id);
+    let mut filter = filter(at);
     filter.append(EXPIRE, same);
     if let Some(expire) = expire {
         set.append(EXPIRE, expire);
     }
     dates.append_to(&mut set);
-    update(id, &filter, &operator(cstr!("$set"), &set), false)
+    update_at(id, at, &filter, &operator(cstr!("$set"), &set), false)
 }
 
 const EXPIRE: &CStr = cstr!("data._expire");
@@ -193,26 +229,29 @@ fn append_parts(
     }
 }
 
-pub fn delete(id: &Id) -> Statement {
+pub fn delete(id: &Id, at: &Id) -> Statement {
+    delete_at(id, at, &filter(at))
+}
+
+pub(super) fn delete_at(id: &Id, at: &Id, filter: &RawDocument) -> Statement {
     Statement {
         id: id.clone(),
-        body: delete_body(&filter(id)),
+        at: at.clone(),
+        body: delete_body(filter),
     }
 }
 
 /// Deletes the session if it matches.
 pub fn delete_matching(
     id: &Id,
+    at: &Id,
     filter: &Filter,
     sealer: Option<&Sealer>,
 ) -> Result<Statement, Failure> {
-    let mut query = doc! { "_id": &**id };
+    let mut query = doc! { "_id": &**at };
     query.extend(matching(filter, sealer));
     let query = RawDocumentBuf::try_from(&query).map_err(|_| Failure::internal())?;
-    Ok(Statement {
-        id: id.clone(),
-        body: delete_body(&query),
-    })
+    Ok(delete_at(id, at, &query))
 }
 
 /// An element of `updates` that finds no record, whatever there is under this id.
@@ -250,8 +289,19 @@ pub(super) fn operator<'a>(name: &CStr, value: impl Into<RawBsonRef<'a>>) -> Raw
 }
 
 fn update(id: &Id, filter: &RawDocument, change: &RawDocument, upsert: bool) -> Statement {
+    update_at(id, id, filter, change, upsert)
+}
+
+pub(super) fn update_at(
+    id: &Id,
+    at: &Id,
+    filter: &RawDocument,
+    change: &RawDocument,
+    upsert: bool,
+) -> Statement {
     Statement {
         id: id.clone(),
+        at: at.clone(),
         body: update_body(filter, change, upsert),
     }
 }

@@ -46,7 +46,16 @@ struct LeftBehind {
 /// Writes of one driver session that MongoDB may have received, or may still receive.
 pub struct Unanswered {
     pub(super) session: ClientSession,
-    pub ids: Vec<Id>,
+    pub late: Vec<Late>,
+}
+
+/// A statement that may still be executed.
+#[derive(Debug, Clone)]
+pub struct Late {
+    /// Of the session.
+    pub id: Id,
+    /// Of the record.
+    pub(super) at: Id,
 }
 
 /// Why a command is not waited for any longer.

@@ -31,10 +31,9 @@ use super::failure::{DUPLICATE_KEY, Sorted, blames_a_session};
 use super::reply::{Reply, Written};
 use super::sent::Sent;
 use super::statement::{self, Statement};
-use super::trip::{Stopped, Trip, Unanswered};
+use super::trip::{Late, Stopped, Trip, Unanswered};
 use super::{Attempts, Collection};
 use crate::error::Failure;
-use crate::operation::Id;
 
 /// How many bytes of statements one command may carry: MongoDB allows 16 MiB and 16 KiB for all.
 const MAX_COMMAND_SIZE: usize = 16 * 1024 * 1024;
@@ -67,7 +66,7 @@ pub struct Write<'a> {
     disappointments: u32,
     /// Whether something was sent that may still be executed.
     is_exposed: bool,
-    late: Vec<Id>,
+    late: Vec<Late>,
     has_collided: bool,
 }
 
@@ -314,9 +313,10 @@ impl Write<'_> {
                 Err(_) => false,
             };
             if !is_known {
-                let id = self.statements[place].id.clone();
+                let Statement { id, at, .. } = &self.statements[place];
+                let (id, at) = (id.clone(), at.clone());
                 self.trip.is_late(id.clone());
-                self.late.push(id);
+                self.late.push(Late { id, at });
             }
         }
     }
@@ -328,8 +328,8 @@ impl Write<'_> {
         if self.late.is_empty() {
             self.collection.give_back(Some(session));
         } else {
-            let ids = std::mem::take(&mut self.late);
-            self.trip.leave_behind(Unanswered { session, ids });
+            let late = std::mem::take(&mut self.late);
+            self.trip.leave_behind(Unanswered { session, late });
         }
     }
 
@@ -339,7 +339,7 @@ impl Write<'_> {
             Command::Delete => (cstr!("delete"), cstr!("deletes")),
         };
         let in_their_place = (part.start > 0).then(|| {
-            let id = &self.statements[part.start].id;
+            let id = &self.statements[part.start].at;
             match self.command {
                 Command::Update => statement::update_nothing(id),
                 Command::Delete => statement::delete_nothing(id),

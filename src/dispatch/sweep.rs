@@ -14,6 +14,8 @@ use crate::error::Failure;
 use crate::operation::{Action, Id, Operation, Outcome, Page};
 use crate::record;
 
+const MOST_ROUNDS: u32 = 3;
+
 pub struct Sweeper {
     number: SweepNumber,
     operation: Arc<Operation>,
@@ -22,6 +24,10 @@ pub struct Sweeper {
     news: UnboundedSender<News>,
     completions: Arc<dyn Completions>,
     destroyed: u64,
+    /// How often it may look through all once more, for sessions that moved to a hashed id meanwhile, and so
+    /// perhaps to where it had looked before.
+    rounds_left: u32,
+    has_missed: bool,
     failure: Option<Failure>,
 }
 
@@ -40,8 +46,15 @@ impl Sweeper {
             news,
             completions,
             destroyed: 0,
+            rounds_left: 0,
+            has_missed: false,
             failure: None,
         }
+    }
+
+    /// Sessions may move while it looks.
+    pub fn looks_again(&mut self) {
+        self.rounds_left = MOST_ROUNDS;
     }
 
     pub async fn run(mut self) {
@@ -65,6 +78,14 @@ impl Sweeper {
             };
             let has_destroyed = self.destroy(&page).await;
             let last = page.sessions.last().map(|session| session.id.clone());
+            let has_failed = self.failure.is_some();
+            if page.is_last && self.has_missed && self.rounds_left > 0 && !has_failed {
+                self.rounds_left -= 1;
+                self.has_missed = false;
+                let from_the_first = Some(Id::from(""));
+                let _ = self.news.send(News::Find(self.number, from_the_first));
+                continue;
+            }
             if page.is_last || (self.failure.is_some() && !has_destroyed) {
                 return Ok(());
             }
@@ -91,7 +112,7 @@ impl Sweeper {
             match self.outcomes.recv().await {
                 Some((id, Outcome::Destroyed)) => destroyed.push(id),
                 Some((_, Outcome::Failed(failure))) => self.failure = Some(failure),
-                _ => {}
+                _ => self.has_missed = true,
             }
         }
         let counted = destroyed.iter().filter(|id| live.contains(id)).count();

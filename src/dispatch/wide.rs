@@ -19,6 +19,7 @@ use super::sweep::Sweeper;
 use super::worker::Worker;
 use crate::batch::look;
 use crate::operation::{Action, Caller, Filter, Id, Operation, Outcome, Wide};
+use crate::seal::ids::is_hash;
 
 /// How long what is called after a sweep waits for it.
 const ORDER_PATIENCE: Duration = Duration::from_millis(250);
@@ -162,7 +163,10 @@ impl Worker {
         self.completions.stats().send(&operation, 1);
         self.wide.sweeps.insert(number, under_way);
         let (news, completions) = (self.to_worker.clone(), self.completions.clone());
-        let sweeper = Sweeper::new(number, operation, outcomes, news, completions);
+        let mut sweeper = Sweeper::new(number, operation, outcomes, news, completions);
+        if self.options.ids.is_some() {
+            sweeper.looks_again();
+        }
         self.wide.sweepers.spawn(sweeper.run());
         self.find(number, None);
     }
@@ -193,18 +197,23 @@ impl Worker {
 
     /// Destroys what a sweep has found. All that waits for these sessions was called after it.
     pub(super) fn destroy_found(&mut self, sweep: SweepNumber, ids: Vec<Id>) {
+        let hasher = self.options.ids.as_deref();
         let Some(sweep) = self.wide.sweeps.get_mut(&sweep) else {
             return;
         };
         sweep.holds_back = None;
         for id in ids {
-            let destroy = Operation::of(
+            let is_former = !is_hash(&id);
+            let mut destroy = Operation::of(
                 Caller::Sweep(sweep.parts.clone()),
                 id,
                 Action::Destroy {
                     matching: Some(sweep.filter.clone()),
                 },
             );
+            if let Some(hasher) = hasher.filter(|_| is_former) {
+                destroy.hash_ids(hasher);
+            }
             if sweep.written.contains(&destroy.id) {
                 destroy.tell(Outcome::Missing);
                 continue;

@@ -117,7 +117,10 @@ impl Worker {
         let operations = queue.take();
         let close = queue.close;
         drop(queue);
-        for operation in operations {
+        for mut operation in operations {
+            if let Some(ids) = &self.options.ids {
+                operation.hash_ids(ids);
+            }
             self.admit(Arc::new(operation));
         }
         close
@@ -151,8 +154,8 @@ impl Worker {
             self.lanes.give_back(operation);
         }
         let mut fences: HashMap<&Id, usize> = HashMap::new();
-        for id in arrival.unanswered.iter().flat_map(|one| &one.ids) {
-            *fences.entry(id).or_default() += 1;
+        for late in arrival.unanswered.iter().flat_map(|one| &one.late) {
+            *fences.entry(&late.id).or_default() += 1;
         }
         for operations in by_id(&batch.operations) {
             let id = &operations[0].id;

@@ -1,0 +1,172 @@
+//! Moves a session from its former id to the hash of it, as its write: `home` says by which steps.
+
+use std::time::Duration;
+
+use mongodb::bson::RawDocument;
+use tokio::time::Instant;
+
+use super::{Batch, Ended};
+use crate::collection::{self, Command, Dates, Nonce, Pending, Statement, StoredSession, Written};
+use crate::error::Failure;
+use crate::operation::{Action, Operation, Outcome};
+use crate::record;
+
+/// Whoever has put something there and not gone on for so long has stopped.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+const DUPLICATE_KEY: Option<i32> = Some(11000);
+
+/// One write that moves its session.
+#[derive(Default)]
+pub struct Move {
+    nonce: Option<Nonce>,
+    /// What somebody else has there, and since when this has seen it.
+    seen: Option<(Vec<u8>, Option<Instant>)>,
+}
+
+/// What a move begins with: the record under the former id, what others may have left under the hash,
+/// and the session as it is to be there.
+pub struct Step<'a> {
+    pub former: &'a RawDocument,
+    pub pending: Option<&'a RawDocument>,
+    pub session: StoredSession<'a>,
+    pub dates: Dates,
+}
+
+impl Move {
+    fn may_take_over(&mut self, pending: &RawDocument) -> bool {
+        let mark = pending.get(record::PENDING).ok().flatten();
+        let mark = mark
+            .map(|mark| format!("{mark:?}").into_bytes())
+            .unwrap_or_default();
+        let is_mine = (self.nonce).is_some_and(|nonce| {
+            matches!(pending.get_object_id(record::PENDING), Ok(pending) if pending == nonce)
+        });
+        match &self.seen {
+            _ if is_mine => true,
+            Some((seen, Some(since))) if *seen == mark => since.elapsed() >= PATIENCE,
+            _ => {
+                self.seen = Some((mark, Some(Instant::now())));
+                false
+            }
+        }
+    }
+}
+
+impl Batch<'_> {
+    /// Tells whether it is done; if not, others have done something, and it is to be looked at again.
+    pub(super) async fn move_here(
+        &self,
+        operation: &Operation,
+        state: &mut Move,
+        step: Step<'_>,
+    ) -> Result<bool, Failure> {
+        let (id, Some(former_id)) = (&operation.id, &operation.former) else {
+            return Ok(false);
+        };
+        let Step {
+            former,
+            pending,
+            mut session,
+            dates,
+        } = step;
+        if pending.is_some_and(|pending| !state.may_take_over(pending)) {
+            return Ok(false);
+        }
+        let left = pending.and_then(|pending| pending.get(record::PENDING).ok().flatten());
+        let nonce = Nonce::new();
+        state.nonce = Some(nonce);
+        session.pending = Pending::Begun(nonce);
+        let begin = collection::begin_move(id, former, &session, dates, (nonce, left));
+        match self.write_one(begin).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(failure) if failure.mongo_code == DUPLICATE_KEY => return Ok(false),
+            Err(failure) => return Err(failure),
+        }
+        let mark = collection::mark_moved(id, former_id, former, dates);
+        let is_moved =
+            self.write_one(mark).await? && self.write_one(collection::end_move(id, nonce)).await?;
+        if is_moved {
+            self.forget_mark(operation).await;
+        }
+        Ok(is_moved)
+    }
+
+    /// The move has ended: whoever comes now finds the session under the hash.
+    pub(super) async fn forget_mark(&self, operation: &Operation) {
+        if let Some(former) = &operation.former {
+            // The mark harms nobody, and ends with the session at the latest.
+            let _ = self
+                .write_one(collection::expire_mark(&operation.id, former))
+                .await;
+        }
+    }
+
+    /// There is no session: nor is there what this put there.
+    pub(super) async fn abandon(&self, operation: &Operation, state: &Move) {
+        if let Some(nonce) = state.nonce {
+            // It is no session, and ends as one.
+            let statement = collection::abandon_move(&operation.id, nonce);
+            let _ = self.send_one(Command::Delete, statement).await;
+        }
+    }
+
+    async fn write_one(&self, statement: Statement) -> Result<bool, Failure> {
+        self.send_one(Command::Update, statement).await
+    }
+
+    /// Whether it found its record.
+    pub(super) async fn send_one(
+        &self,
+        command: Command,
+        statement: Statement,
+    ) -> Result<bool, Failure> {
+        let mut write = (self.collection)
+            .write(command, vec![statement], self.trip)
+            .await;
+        let answer = write.next().await;
+        let written = answer.and_then(|answer| answer.into_written().next());
+        match written.map(|(_, written)| written) {
+            Some(Written::Failed(failure)) => Err(failure),
+            Some(Written::Matched | Written::Created) => Ok(true),
+            _ => Ok(false),
+        }
+    }
+
+    /// Deletes what sessions that were written whole have left under their former ids.
+    pub(super) async fn forget_formers(&self, ended: &mut [Ended]) {
+        let wholes = ended.iter_mut().filter(|(operation, outcome)| {
+            let is_whole = matches!(operation.action, Action::Set { read: None, .. });
+            is_whole && operation.former.is_some() && !matches!(outcome, Outcome::Failed(_))
+        });
+        let mut wholes: Vec<&mut Ended> = wholes.collect();
+        let statements = wholes.iter().filter_map(|(operation, _)| {
+            let former = operation.former.as_ref()?;
+            Some(collection::delete(&operation.id, former))
+        });
+        let statements = statements.collect();
+        let mut write = (self.collection)
+            .write(Command::Delete, statements, self.trip)
+            .await;
+        let mut alone = Vec::new();
+        while let Some(answer) = write.next().await {
+            for (place, written) in answer.into_written() {
+                match written {
+                    Written::Failed(failure) => wholes[place].1 = Outcome::Failed(failure),
+                    Written::Alone => alone.push(place),
+                    _ => {}
+                }
+            }
+        }
+        for place in alone {
+            let (operation, outcome) = &mut *wholes[place];
+            if let Some(former) = &operation.former {
+                let delete = collection::delete(&operation.id, former);
+                if let Err(failure) = self.send_one(Command::Delete, delete).await {
+                    *outcome = Outcome::Failed(failure);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The statements by which a session moves from its former id to the hash of it: the steps of
+//! `batch/home.rs`, in their order.
+
+use mongodb::bson::raw::cstr;
+use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
+
+use super::statement::{
+    Dates, Nonce, Pending, Statement, StoredSession, delete_at, filter, operator, unchanged,
+    update_at,
+};
+use crate::operation::Id;
+use crate::record;
+
+/// 1: puts the session under the hash, pending; in the place of what somebody else has left there, or of
+/// nothing: where there is something, this fails with a duplicate key.
+pub fn begin_move(
+    id: &Id,
+    former: &RawDocument,
+    session: &StoredSession<'_>,
+    dates: Dates,
+    (nonce, left): (Nonce, Option<RawBsonRef<'_>>),
+) -> Statement {
+    debug_assert_eq!(session.pending, Pending::Begun(nonce));
+    let mut query = filter(id);
+    query.append(record::PENDING, left.unwrap_or(nonce.into()));
+    let mut change = session.change(dates);
+    if let Ok(Some(created_at)) = former.get("createdAt") {
+        let made = operator(cstr!("createdAt"), created_at);
+        change.append(cstr!("$setOnInsert"), made);
+    }
+    update_at(id, id, &query, &change, left.is_none())
+}
+
+/// 2: makes a mark of the former record, if it is still as it was read. It lives as long as the session:
+/// without it, what is pending is no session.
+pub fn mark_moved(id: &Id, former: &Id, read: &RawDocument, dates: Dates) -> Statement {
+    let query = unchanged(former, read, 0);
+    let mut set = RawDocumentBuf::new();
+    set.append(record::MOVED, true);
+    set.append(cstr!("expiresAt"), dates.expires_at);
+    let mut unset = RawDocumentBuf::new();
+    for field in [cstr!("data"), cstr!("lookup"), cstr!("updatedAt")] {
+        unset.append(field, "");
+    }
+    let mut change = operator(cstr!("$set"), &set);
+    change.append(cstr!("$unset"), unset);
+    update_at(id, former, &query, &change, false)
+}
+
+/// 3: the session is there.
+pub fn end_move(id: &Id, nonce: Nonce) -> Statement {
+    let unset = operator(record::PENDING, "");
+    let change = operator(cstr!("$unset"), &unset);
+    update_at(id, id, &pending(id, nonce), &change, false)
+}
+
+/// 4: nobody needs the mark any more. MongoDB removes it as an expired session, which leaves those time
+/// who read one record before the move and the other after it.
+pub fn expire_mark(id: &Id, former: &Id) -> Statement {
+    let mut query = filter(former);
+    query.append(record::MOVED, true);
+    let end = operator(cstr!("expiresAt"), DateTime::from_millis(0));
+    update_at(id, former, &query, &operator(cstr!("$set"), &end), false)
+}
+
+/// Takes back what is pending, where there is no session any more.
+pub fn abandon_move(id: &Id, nonce: Nonce) -> Statement {
+    delete_at(id, id, &pending(id, nonce))
+}
+
+fn pending(id: &Id, nonce: Nonce) -> RawDocumentBuf {
+    let mut query = filter(id);
+    query.append(record::PENDING, nonce);
+    query
+}
