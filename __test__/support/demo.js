@@ -14,6 +14,8 @@ const { SessionStore } = require('../..')
 const SWITCHES = [
   '--no-sandbox',
   '--disable-gpu',
+  // In a container it may be too small.
+  '--disable-dev-shm-usage',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',

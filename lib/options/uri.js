@@ -220,15 +220,15 @@ function addParameter(settings, spelled, { name, given, text }) {
  * @param {Record<string, any>} settings
  */
 function formatUri({ srv, hosts, username, password, path }, settings) {
-  const encode = encodeURIComponent
-  const secret = password ? `:${encode(password)}` : ''
-  const userInfo = username ? `${encode(username)}${secret}@` : ''
+  const percentEncoded = encodeURIComponent
+  const secret = password ? `:${percentEncoded(password)}` : ''
+  const userInfo = username ? `${percentEncoded(username)}${secret}@` : ''
   const parameters = Object.entries(settings)
     .map(([name, value]) => [name, SETTINGS[name].sent?.(value)])
     .filter(([, value]) => value !== undefined)
-    .flatMap(([name, value]) => [value].flat().map((one) => `${name}=${encode(one)}`))
+    .flatMap(([name, value]) => [value].flat().map((one) => `${name}=${percentEncoded(one)}`))
   const query = parameters.length === 0 ? '' : `?${parameters.join('&')}`
-  return `mongodb${srv ? '+srv' : ''}://${userInfo}${hosts.join(',')}/${encode(path ?? '')}${query}`
+  return `mongodb${srv ? '+srv' : ''}://${userInfo}${hosts.join(',')}/${percentEncoded(path ?? '')}${query}`
 }
 
 module.exports = { asciiOf, parseUri, formatUri }
