@@ -148,7 +148,7 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * them back. Resolves to how many live ones there were, when they are gone.
    *
    * What was called before comes before it, and what is called on a session after it comes after it,
-   * also if that is not awaited; the latter where the search for the first two thousand takes no longer
+   * also if that is not awaited; the latter where the search for the first five hundred takes no longer
    * than 250 ms, as it does with an index (option `indexes`). A session that is made or written whole
    * meanwhile stays.
    *

@@ -36,6 +36,7 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('get'), id, wait, pause }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('replace'), id, keys, wait, pause }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('destroy'), id, wait, pause }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('sweep'), pause }) },
   {
     weight: 4,
     arbitrary: fc.record({

@@ -16,6 +16,9 @@ use crate::seal::Sealer;
 const WITH_DATA: usize = 256;
 const WITHOUT_DATA: usize = 2000;
 
+/// The most that a sweep destroys at once: each has the time of an operation, also to wait for others.
+const TO_DESTROY: usize = 500;
+
 pub async fn run(collection: &Collection, operation: &Operation, deadline: Instant) -> Outcome {
     let Action::Wide(wide) = &operation.action else {
         return Outcome::Failed(Failure::internal());
@@ -43,7 +46,7 @@ pub async fn run(collection: &Collection, operation: &Operation, deadline: Insta
             let look = Look {
                 filter,
                 after: after.as_ref(),
-                most: WITHOUT_DATA,
+                most: TO_DESTROY,
                 with_data: false,
                 is_live: false,
             };

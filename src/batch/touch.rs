@@ -159,9 +159,12 @@ impl End {
         let lifetime = lifetime.or(max_age).or(longer).unwrap_or(otherwise);
         let now = record::now();
         let of_cookie = max_age.or(own).unwrap_or(lifetime);
-        let expire = number(session, "_expire")
-            .map(|_| record::expiry(now, of_cookie).timestamp_millis() as f64);
-        End { lifetime, expire }
+        let has_own_end = matches!(session.get("_expire"), Ok(Some(_)));
+        let end = record::expiry(now, of_cookie).timestamp_millis() as f64;
+        End {
+            lifetime,
+            expire: has_own_end.then_some(end),
+        }
     }
 }
 

@@ -74,6 +74,7 @@ impl Collection {
     /// How many live sessions match.
     pub async fn count(&self, filter: &Filter, deadline: Instant) -> Result<u64, Failure> {
         let mut query = matching(filter, self.sealer.as_deref());
+        of_sessions(&mut query, None);
         self.only_live(&mut query);
         let mut attempts = self.attempts(deadline);
         loop {
@@ -152,10 +153,14 @@ impl Collection {
 impl Look<'_> {
     fn query(&self, sealer: Option<&Sealer>) -> Document {
         let mut query = matching(self.filter, sealer);
-        // Other documents than sessions may have ids of other types, which come before or behind.
-        query.insert("_id", doc! { "$gt": self.after.map_or("", |id| id) });
+        of_sessions(&mut query, self.after);
         query
     }
+}
+
+/// Other documents than sessions may have ids of other types, which come before or behind.
+fn of_sessions(query: &mut Document, after: Option<&Id>) {
+    query.insert("_id", doc! { "$gt": after.map_or("", |id| id) });
 }
 
 fn of_ids(query: &mut Document, ids: &[Id]) {

@@ -75,9 +75,13 @@ impl WideOperations {
         self.sweeps.values().map(|sweep| &sweep.operation)
     }
 
-    fn hold_back(&self) -> bool {
+    /// Whether a sweep that was called before still holds this back.
+    fn is_held_back(&self, operation: &Operation) -> bool {
         let mut sweeps = self.sweeps.values();
-        sweeps.any(|sweep| (sweep.holds_back).is_some_and(|since| since.elapsed() < ORDER_PATIENCE))
+        sweeps.any(|sweep| {
+            let holds = (sweep.holds_back).is_some_and(|since| since.elapsed() < ORDER_PATIENCE);
+            holds && sweep.operation.submitted < operation.submitted
+        })
     }
 }
 
@@ -98,7 +102,7 @@ impl Worker {
             }
             _ => {
                 self.accepted.push_back(operation.clone());
-                match self.wide.hold_back() {
+                match self.wide.is_held_back(&operation) {
                     true => self.wide.behind.push_back(operation),
                     false => self.lanes.add(operation),
                 }
@@ -106,13 +110,14 @@ impl Worker {
         }
     }
 
-    /// What was held back goes on, once no sweep needs it to.
+    /// What was held back goes on, once no sweep needs it to wait.
     pub(super) fn let_go(&mut self) {
-        if self.wide.behind.is_empty() || self.wide.hold_back() {
-            return;
-        }
-        for operation in std::mem::take(&mut self.wide.behind) {
-            if !operation.is_settled() {
+        while let Some(next) = self.wide.behind.front() {
+            if self.wide.is_held_back(next) {
+                return;
+            }
+            let next = self.wide.behind.pop_front();
+            if let Some(operation) = next.filter(|next| !next.is_settled()) {
                 self.lanes.add(operation);
             }
         }
@@ -229,14 +234,17 @@ impl Worker {
         self.wide.sweeps.remove(&sweep);
     }
 
-    /// These sessions are not those that a sweep was called for.
+    /// A session that is written whole is not the one that a sweep was called for, if the write was called
+    /// later.
     pub(super) fn note_written(&mut self, batch: &[Arc<Operation>]) {
         if self.wide.sweeps.is_empty() {
             return;
         }
         for operation in batch {
             if let Action::Set { read: None, .. } = operation.action {
-                for sweep in self.wide.sweeps.values_mut() {
+                let sweeps = self.wide.sweeps.values_mut();
+                for sweep in sweeps.filter(|sweep| sweep.operation.submitted < operation.submitted)
+                {
                     sweep.written.insert(operation.id.clone());
                 }
             }

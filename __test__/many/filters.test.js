@@ -1,0 +1,158 @@
+'use strict'
+
+// A filter's values are taken literally: what came with a request is never an operator, and signs
+// nobody out whom it does not name.
+
+const assert = require('node:assert/strict')
+const { describe, it } = require('node:test')
+const { ObjectId } = require('bson')
+const { useDatabase } = require('../support/database')
+const { failure } = require('../support/outcome')
+
+let store
+const database = useDatabase({
+  setUp: async () => {
+    store = database.store()
+    await Promise.all(Object.entries(SESSIONS).map(([id, data]) => store.set(id, data)))
+  },
+})
+
+const user = new ObjectId()
+const day = new Date('2026-01-01T00:00:00Z')
+
+const SESSIONS = {
+  a: { userInfo: { id: 42, name: 'a' }, roles: ['admin', 'editor'] },
+  b: { userInfo: { id: 43, name: '$ne' }, roles: ['editor'], user },
+  c: { userInfo: { id: null }, day, pattern: /a+/i },
+  d: { other: { $set: 1 }, deep: { a: { b: 1 } } },
+}
+
+/** As it comes from JSON, where this is a key like any other. */
+const fromJson = (text) => JSON.parse(text)
+
+describe('a filter', { timeout: 60_000 }, () => {
+  const found = {
+    'a number': [{ 'userInfo.id': 42 }, ['a']],
+    'a number of another kind': [{ 'userInfo.id': 42.0 }, ['a']],
+    'several paths, all of which count': [{ 'userInfo.id': 42, 'userInfo.name': 'b' }, []],
+    'an item of a list': [{ roles: 'editor' }, ['a', 'b']],
+    'a whole list': [{ roles: ['editor'] }, ['b']],
+    'an ObjectId': [{ user }, ['b']],
+    'a date': [{ day }, ['c']],
+    'a regular expression, as it is': [{ pattern: /a+/i }, ['c']],
+    'an object, as it is': [{ 'deep.a': { b: 1 } }, ['d']],
+    'null, where there is null': [{ 'userInfo.id': null }, ['c']],
+    'a text that begins with $': [{ 'userInfo.name': '$ne' }, ['b']],
+  }
+  for (const [name, [filter, ids]] of Object.entries(found)) {
+    it(`finds by ${name}`, async () => {
+      assert.deepEqual(await store.ids(filter).toArray(), ids)
+      assert.equal(await store.length(filter), ids.length)
+    })
+  }
+
+  const operators = {
+    '{ $ne: null }': { $ne: null },
+    "{ $gt: '' }": { $gt: '' },
+    '{ $exists: true }': { $exists: true },
+    '{ $regex }': { $regex: '.*' },
+    'an operator within a list': [{ $ne: 1 }],
+    'an operator within an object': { a: { b: [{ $gt: '' }] } },
+    'an operator from JSON': fromJson('{ "$ne": null }'),
+    'an operator that is not there at the first look': {
+      get $ne() {
+        return null
+      },
+    },
+  }
+  for (const [name, value] of Object.entries(operators)) {
+    it(`refuses ${name} as a value`, async () => {
+      for (const call of [
+        () => store.destroyMany({ 'userInfo.id': value }),
+        () => store.length({ 'userInfo.id': value }),
+        () => store.ids({ 'userInfo.id': value }).toArray(),
+      ]) {
+        const { code, message } = await failure(call())
+        assert.equal(code, 'ERR_OPTIONS')
+        assert.match(message, /^the filter's 'userInfo\.id' has a key that begins with \$/)
+      }
+    })
+  }
+
+  const harmless = {
+    'a list': ['x'],
+    'an empty list': [],
+    'an empty object': {},
+    'a regular expression': /./,
+    'an object with __proto__': fromJson('{ "__proto__": { "id": 42 } }'),
+    true: true,
+    'an empty text': '',
+    NaN: Number.NaN,
+  }
+  for (const [name, value] of Object.entries(harmless)) {
+    it(`with ${name} as a value ends no session`, async () => {
+      assert.equal(await store.destroyMany({ 'userInfo.id': value }), 0)
+    })
+  }
+
+  it('with a path __proto__ ends no session', async () => {
+    assert.equal(await store.destroyMany(fromJson('{ "__proto__": 1 }')), 0)
+    const inherited = Object.create({ 'userInfo.id': 42 })
+    assert.equal((await failure(store.destroyMany(inherited))).code, 'ERR_OPTIONS')
+  })
+
+  const refused = {
+    'undefined as a value': [{ 'userInfo.id': undefined }, /is undefined: no session/],
+    'a function as a value': [{ 'userInfo.id': () => 1 }, /is a function/],
+    'an empty filter': [{}, /a filter that is not empty.*clear\(\) ends all/],
+    nothing: [undefined, /a filter that is not empty/],
+    null: [null, /has to be an object/],
+    'a text': ['userInfo.id', /has to be an object/],
+    'a list of filters': [[{ a: 1 }], /has to be an object/],
+    'a Map': [new Map([['a', 1]]), /has to be an object/],
+    'a path that begins with $': [{ $where: 'true' }, /names paths.*operators: true/],
+    'a path with an operator in it': [{ 'userInfo.$gt': 1 }, /names paths/],
+    'an empty path': [{ '': 1 }, /names paths/],
+    'a path with an empty key': [{ 'a..b': 1 }, /names paths/],
+    'a path with a NUL': [{ 'a\0': 1 }, /names paths/],
+    'a joined filter': [{ $or: [{ a: 1 }] }, /operators: true/],
+  }
+  for (const [name, [filter, words]] of Object.entries(refused)) {
+    it(`refuses ${name}`, async () => {
+      const { code, message } = await failure(store.destroyMany(filter))
+      assert.equal(code, 'ERR_OPTIONS')
+      assert.match(message, words)
+    })
+  }
+
+  it('refuses options that it does not know', async () => {
+    for (const options of [{ excpet: 'a' }, { operators: 1 }]) {
+      const { code } = await failure(store.destroyMany({ 'userInfo.id': 42 }, options))
+      assert.equal(code, 'ERR_OPTIONS')
+    }
+    const { code } = await failure(store.destroyMany({ a: 1 }, { except: [1] }))
+    assert.equal(code, 'ERR_SESSION_ID')
+  })
+
+  it('has operators where they are asked for', async () => {
+    const ids = (filter) => store.ids(filter, { operators: true }).toArray()
+    assert.deepEqual(await ids({ 'userInfo.id': { $gte: 42 } }), ['a', 'b'])
+    assert.deepEqual(await ids({ $or: [{ 'userInfo.id': 42 }, { day }] }), ['a', 'c'])
+    assert.deepEqual(await ids({ $and: [{ roles: 'editor' }, { $nor: [{ roles: 'admin' }] }] }), [
+      'b',
+    ])
+    for (const filter of [
+      { $where: 'true' },
+      { $expr: {} },
+      { $or: [] },
+      { $or: [{}] },
+      { $or: 1 },
+    ]) {
+      assert.equal((await failure(ids(filter))).code, 'ERR_OPTIONS')
+    }
+  })
+
+  it('has ended no session', async () => {
+    assert.deepEqual(await store.ids().toArray(), Object.keys(SESSIONS))
+  })
+})

@@ -1,0 +1,156 @@
+'use strict'
+
+// `all`, `ids` and `length`: the live sessions, page by page.
+
+const assert = require('node:assert/strict')
+const { describe, it } = require('node:test')
+const { ObjectId } = require('bson')
+const { useDatabase } = require('../support/database')
+const { memoryInUse } = require('../support/memory')
+const { failure } = require('../support/outcome')
+
+let store
+const database = useDatabase({
+  setUp: () => {
+    store = database.store()
+  },
+})
+
+const HOUR = 3_600_000
+const soon = () => new Date(Date.now() + HOUR)
+
+/** Sessions as the store writes them, made by the official driver. */
+function sessions(count, data = (number) => ({ number })) {
+  return Array.from({ length: count }, (_, number) => ({
+    _id: `id ${String(number).padStart(7, '0')}`,
+    data: data(number),
+    updatedAt: new Date(),
+    expiresAt: soon(),
+  }))
+}
+
+describe('all, ids and length', { timeout: 120_000 }, () => {
+  it('give the live sessions in the order of their ids', async () => {
+    const other = database.store({ collection: 'order' })
+    const day = new Date('2026-01-01T00:00:00Z')
+    await other.set('b', { user: { id: 1 }, day }, HOUR)
+    await other.set('a', { user: { id: 2 } }, HOUR)
+    await database.collection('order').insertMany([
+      { _id: 'over', data: { user: { id: 1 } }, expiresAt: new Date(0) },
+      { _id: 'no session', session: '{}' },
+      { _id: 'of the original', data: { user: { id: 1 } }, updatedAt: day },
+      { _id: new ObjectId(), data: { user: { id: 1 } } },
+    ])
+    assert.deepEqual(await other.ids().toArray(), ['a', 'b', 'of the original'])
+    assert.deepEqual(await other.ids({ 'user.id': 1 }).toArray(), ['b', 'of the original'])
+    assert.equal(await other.length(), 3)
+    assert.equal(await other.length({ 'user.id': 2 }), 1)
+    const [b, original] = await other.all({ 'user.id': 1 }).toArray()
+    assert.deepEqual(b.data, { user: { id: 1 }, day })
+    assert.equal(b.expiresAt - b.updatedAt, HOUR)
+    const data = { user: { id: 1 } }
+    const expected = { id: 'of the original', data, updatedAt: day, expiresAt: undefined }
+    assert.deepEqual(original, expected)
+  })
+
+  it('give each session once, over many pages, while others go on', async () => {
+    const documents = sessions(5000)
+    await database.collection('pages').insertMany(documents)
+    const other = database.store({ collection: 'pages' })
+    const ids = []
+    for await (const id of other.ids()) {
+      ids.push(id)
+      if (ids.length % 100 === 0) await other.set('one more', { ids: ids.length })
+    }
+    assert.deepEqual(
+      ids.filter((id) => id !== 'one more'),
+      documents.map(({ _id }) => _id),
+    )
+    const all = await other.all({ number: 4999 }).toArray()
+    assert.deepEqual(
+      all.map(({ data }) => data),
+      [{ number: 4999 }],
+    )
+    assert.equal(await other.length(), 5001)
+  })
+
+  it('of a page hold no more than a few megabytes', async () => {
+    const text = 'x'.repeat(3_000_000)
+    const other = database.store({ collection: 'large' })
+    for (let number = 0; number < 5; number++) await other.set(`${number}`, { text, number })
+    const found = await other.all().toArray()
+    assert.deepEqual(
+      found.map(({ data }) => data.number),
+      [0, 1, 2, 3, 4],
+    )
+  })
+
+  it('take no more memory for more sessions', async () => {
+    const data = (number) => ({ number, text: 'x'.repeat(1000) })
+    const all = sessions(20_000, data)
+    while (all.length > 0) await database.collection('memory').insertMany(all.splice(0, 2000))
+    const other = database.store({ collection: 'memory' })
+    let count = 0
+    let before
+    let most = 0
+    for await (const { data: found } of other.all()) {
+      assert.equal(found.number, count)
+      count++
+      if (count === 4000) before = memoryInUse()
+      if (count > 4000 && count % 1000 === 0) most = Math.max(most, memoryInUse() - before)
+    }
+    assert.equal(count, 20_000)
+    assert.ok(most < 8_000_000, `${most} bytes more`) // of 16 million that were listed since
+  })
+
+  it('leave nothing open when a loop is left early', async () => {
+    const open = async () => {
+      const { cursor } = (await database.command({ serverStatus: 1 })).metrics ?? {}
+      return cursor?.open?.total
+    }
+    const before = await open()
+    const listing = store.ids()
+    for await (const _ of listing) break
+    assert.equal(await open(), before)
+    assert.deepEqual(await listing.toArray(), await store.ids().toArray())
+  })
+
+  it('see what was called before them', async () => {
+    const id = 'called before'
+    const [, length, ids] = await Promise.all([
+      store.set(id, { mark: 'before' }),
+      store.length({ mark: 'before' }),
+      store.ids({ mark: 'before' }).toArray(),
+    ])
+    assert.equal(length, 1)
+    assert.deepEqual(ids, [id])
+  })
+
+  it('show the others where one cannot be read', async () => {
+    await database.collection('broken').insertMany(sessions(3))
+    const deep = JSON.parse(`${'{"a":'.repeat(150)}1${'}'.repeat(150)}`)
+    await database
+      .collection('broken')
+      .updateOne({ _id: 'id 0000001' }, { $set: { 'data.deep': deep } })
+    const found = await database.store({ collection: 'broken' }).all().toArray()
+    assert.equal(found.length, 3)
+    assert.deepEqual(found[2].data, { number: 2 })
+  })
+
+  it('fail while they are iterated, not when they are called', async () => {
+    const listing = store.all({ $where: 'true' })
+    assert.equal((await failure(listing.toArray())).code, 'ERR_OPTIONS')
+    const closed = database.store()
+    const before = closed.ids()
+    await closed.close()
+    assert.equal((await failure(before.toArray())).code, 'ERR_CLOSED')
+    assert.equal((await failure(closed.length())).code, 'ERR_CLOSED')
+    const away = database.store({
+      connection: 'mongodb://127.0.0.1:1',
+      serverSelectionTimeoutMS: 100,
+    })
+    away.on('warning', () => {})
+    assert.equal((await failure(away.ids().toArray())).code, 'ERR_UNAVAILABLE')
+    assert.equal((await failure(away.length())).code, 'ERR_UNAVAILABLE')
+  })
+})
