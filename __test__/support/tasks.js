@@ -37,6 +37,13 @@ class TaskProcess {
     })
   }
 
+  /** Ends it in whatever it is doing. What it was told to do rejects. */
+  async kill() {
+    const ended = once(this.#child, 'exit')
+    this.#child.kill('SIGKILL')
+    await ended
+  }
+
   /** Resolves to its exit code. */
   async end() {
     this.#child.disconnect()
