@@ -6,7 +6,7 @@
  */
 class SessionStoreError extends Error {
   /**
-   * @param {string} code one of the codes that the README lists
+   * @param {string} code one of the codes that docs/errors.md lists
    * @param {string} message
    * @param {{ cause?: unknown, mongoCode?: number }} [details]
    */

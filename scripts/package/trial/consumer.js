@@ -35,7 +35,7 @@ const WAYS = {
   },
 
   webpack(folder, env) {
-    const [, externals] = inReadme(/`(externals: \{[^`]*\})`/)
+    const [, externals] = inGuide(/`(externals: \{[^`]*\})`/)
     const entry = write(folder, 'to-webpack.cjs', `${REQUIRE}\n;(async () => {${USE}})()`)
     const config = `{ mode: 'production', target: 'node', entry: ${JSON.stringify(entry)}, ${externals},
       output: { path: ${JSON.stringify(folder)}, filename: 'webpacked.cjs' } }`
@@ -48,7 +48,7 @@ const WAYS = {
   },
 
   esbuild(folder, env) {
-    const [, external] = inReadme(/`--external:([\w-]+)`/)
+    const [, external] = inGuide(/`--external:([\w-]+)`/)
     const entry = write(folder, 'to-esbuild.mjs', `${IMPORT}\n${USE}`)
     const output = path.join(folder, 'esbuilt.mjs')
     const options = { entryPoints: [entry], outfile: output, bundle: true, external: [external] }
@@ -135,9 +135,10 @@ function write(folder, name, code) {
   return file
 }
 
-function inReadme(pattern) {
-  const found = fs.readFileSync(path.join(root, 'README.md'), 'utf8').match(pattern)
-  if (!found) throw new Error(`the README does not say ${pattern}`)
+function inGuide(pattern) {
+  const guide = 'docs/getting-started.md'
+  const found = fs.readFileSync(path.join(root, guide), 'utf8').match(pattern)
+  if (!found) throw new Error(`${guide} does not say ${pattern}`)
   return found
 }
 
