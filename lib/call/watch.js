@@ -151,16 +151,22 @@ class Changes {
   /** @returns {Promise<Change[] | undefined>} */
   async #more() {
     const follow = /** @type {Follow} */ (this.#follow)
-    const arrived = await this.#link.next(new Next(follow))
-    if (arrived !== undefined || this.#ended) {
-      return arrived
+    try {
+      const arrived = await this.#link.next(new Next(follow))
+      if (arrived !== undefined) {
+        return arrived
+      }
+      follow.end()
+      if (this.#ended || !this.#link.isOpen()) {
+        this.#end()
+        return undefined
+      }
+      await this.#open()
+      return [{ type: TYPES[GAP] }]
+    } catch (error) {
+      this.#end()
+      throw error
     }
-    follow.end()
-    if (!this.#link.isOpen()) {
-      return undefined
-    }
-    await this.#open()
-    return [{ type: TYPES[GAP] }]
   }
 }
 
