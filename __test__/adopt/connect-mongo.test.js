@@ -4,7 +4,6 @@
 // session.
 
 const assert = require('node:assert/strict')
-const { createHmac } = require('node:crypto')
 const { describe, it } = require('node:test')
 const { Visitor, startApp, versionsWithCtx } = require('../support/app')
 const {
@@ -15,6 +14,8 @@ const {
   startExpress,
 } = require('../support/connect-mongo')
 const { useDatabase } = require('../support/database')
+const { runInShell } = require('../support/mongosh')
+const { readPage, take } = require('../support/pages')
 
 const database = useDatabase()
 let number = 0
@@ -151,13 +152,26 @@ for (const version of Object.keys(VERSIONS)) {
       assert.ok(visitor.cookies.has('connect.sid'))
       const store = database.store({ collection })
       await store.adopt()
-      const externalKey = { get: expressId, set: setExpressId }
+      const externalKey = externalKeyOfExpress()
       visitor.app = await startApp(t, versionsWithCtx.at(-1), { store, externalKey })
       assert.deepEqual((await visitor.read()).passport, { user: '42' })
       await visitor.change({ views: 1 })
       const { _expire, _maxAge, ...session } = await visitor.read()
       assert.deepEqual(session, { passport: { user: '42' }, views: 1 })
       assert.equal(await database.collection(collection).countDocuments(), 1)
+      // Nobody takes over a session by its id alone.
+      visitor.cookies.set('connect.sid', visitor.cookies.get('connect.sid').replace(/\..*/, '.x'))
+      assert.equal((await visitor.read()).passport, undefined)
+      // And back.
+      await runInShell(
+        take(readPage('docs/migration.md'), 'JSON.stringify({ cookie'),
+        database,
+        collection,
+      )
+      const [back] = await database.collection(collection).find({ session: /42/ }).toArray()
+      const returned = await theirs.get(back._id)
+      assert.deepEqual([returned.passport, returned.views], [{ user: '42' }, 1])
+      assert.deepEqual(Object.keys(back).sort(), ['_id', 'expires', 'session'])
     })
   })
 }
@@ -208,18 +222,11 @@ describe('connect-mongo 6', { timeout: 60_000 }, () => {
   })
 })
 
-/** The id in express-session's cookie, as docs/migration.md shows it. */
-function expressId(ctx) {
-  const cookie = decodeURIComponent(ctx.cookies.get('connect.sid', { signed: false }) ?? '')
-  const [, id, signature] = /^s:(.*)\.(.*)$/.exec(cookie) ?? []
-  return id !== undefined && sign(id) === signature ? id : undefined
-}
-
-function setExpressId(ctx, id, options) {
-  const value = encodeURIComponent(`s:${id}.${sign(id)}`)
-  ctx.cookies.set('connect.sid', value, { ...options, signed: false })
-}
-
-function sign(id) {
-  return createHmac('sha256', SECRET).update(id).digest('base64').replace(/=+$/, '')
+/** What docs/migration.md says for express-session's cookie. */
+function externalKeyOfExpress() {
+  const CONFIG = { maxAge: HOUR }
+  const code = take(readPage('docs/migration.md'), 'CONFIG.externalKey')
+  assert.ok(code.includes(`SECRET = '${SECRET}'`))
+  new Function('require', 'CONFIG', code)(require, CONFIG)
+  return CONFIG.externalKey
 }

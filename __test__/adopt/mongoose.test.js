@@ -10,7 +10,9 @@ const { Mongoose } = require('mongoose')
 const { Visitor, startApp, versionsWithCtx } = require('../support/app')
 const { connectMongo, expressSessionOf } = require('../support/connect-mongo')
 const { useDatabase } = require('../support/database')
+const { runInShell } = require('../support/mongosh')
 const { OriginalStore } = require('../support/original-store')
+const { readPage, take } = require('../support/pages')
 const { TcpProxy, faults } = require('../support/proxy')
 
 const mongoose = new Mongoose()
@@ -117,6 +119,17 @@ for (const kind of Object.keys(STORES)) {
       await visitor.change({ views: 1 })
       assert.deepEqual((await visitor.read()).user, 42)
       assert.equal(await database.collection(collection).countDocuments(), 1)
+      // And back.
+      await store.close()
+      await runInShell(
+        take(readPage('docs/migration.md'), '$unset: { expiresAt'),
+        database,
+        collection,
+      )
+      visitor.app = await startApp(t, version, { store: readsNothing(theirs) })
+      assert.deepEqual((await visitor.read()).views, 1)
+      const [{ expiresAt }] = await database.collection(collection).find().toArray()
+      assert.equal(expiresAt, undefined)
     })
   })
 }
