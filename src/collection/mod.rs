@@ -20,6 +20,7 @@ mod query;
 mod removal;
 mod reply;
 mod sent;
+mod sessions;
 mod statement;
 mod tls;
 mod trip;

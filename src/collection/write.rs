@@ -17,8 +17,6 @@
 use std::collections::VecDeque;
 use std::future::IntoFuture;
 use std::ops::Range;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mongodb::ClientSession;
@@ -369,33 +367,6 @@ impl Collection {
     /// also where others stand in their places.
     fn may_divide(&self) -> bool {
         self.numbers.are_known_to_be_kept() && self.availability.names_repeated_statements()
-    }
-
-    pub(super) fn next_transaction_number(&self) -> i64 {
-        self.transaction_number.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    pub(super) async fn take_session(&self) -> Option<ClientSession> {
-        if self.numbers.are_absent() {
-            return None;
-        }
-        let idle = self.lock_sessions().pop();
-        match idle {
-            Some(session) => Some(session),
-            None => self.client.start_session().await.ok(),
-        }
-    }
-
-    pub(super) fn give_back(&self, session: Option<ClientSession>) {
-        self.lock_sessions().extend(session);
-    }
-
-    pub(super) fn take_sessions(&self) -> Vec<ClientSession> {
-        std::mem::take(&mut *self.lock_sessions())
-    }
-
-    fn lock_sessions(&self) -> std::sync::MutexGuard<'_, Vec<ClientSession>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
