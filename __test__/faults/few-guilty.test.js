@@ -51,7 +51,7 @@ describe('a few sessions that get no answer', { timeout: 120_000, skip }, () => 
     },
   }
   for (const [what, fault] of Object.entries(ways)) {
-    test(`leave the others as they are, where they ${what}`, async () => {
+    test(`leave the others as they are, where they ${what}`, async (t) => {
       // Two stores with the same load: one of them has the guilty sessions as well.
       const [usual, struck] = ['usual', 'struck'].map((name) => {
         const store = network.store({ timeoutMS: TIMEOUT, collection: name })
@@ -75,6 +75,8 @@ describe('a few sessions that get no answer', { timeout: 120_000, skip }, () => 
       end()
       await Promise.all([...usual.others, ...struck.others, ...few].map((callers) => callers.end()))
       const told = kinds.flatMap((kind, index) => {
+        const rate = Math.round((100 * fewer[index]) / many[index])
+        t.diagnostic(`${kind} of the others: ${rate} % of the usual rate`)
         assert.ok(few[index].failed > 0)
         // Without the guilty none fails either, unless the machine is far too slow.
         const [usually, failed] = [usual, struck].map(({ others }) => others[index].failed)
