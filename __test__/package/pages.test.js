@@ -48,6 +48,19 @@ describe('every page', () => {
     })
   }
 
+  it('that shows a chart says which server it was measured with, and how to measure another', () => {
+    const charts = pages.filter(({ links }) => links.some((target) => target.endsWith('.svg')))
+    assert.ok(charts.length >= 3)
+    for (const { file, text, links } of charts) {
+      assert.match(text, /SecantusDB/, file)
+      assert.match(text, /MONGODB_URI=/, file)
+      for (const target of links.filter((one) => one.endsWith('.svg'))) {
+        const chart = path.join(root, path.dirname(file), target)
+        assert.match(fs.readFileSync(chart, 'utf8'), /Measured with /, target)
+      }
+    }
+  })
+
   it('has snippets without type errors', { timeout: 120_000 }, () => {
     const snippets = pages.flatMap(({ blocks }) =>
       blocks.filter(({ language, kind }) => ['js', 'ts'].includes(language) && !kind),
