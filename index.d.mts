@@ -6,6 +6,7 @@ export type {
   DriverOptions,
   EncryptionOptions,
   FilterOptions,
+  HashIdsOptions,
   ListedSession,
   Listing,
   MongoClientLike,

@@ -297,6 +297,15 @@ describe('docs/calls.md', () => {
   it('has no snippet that was not run', () => assertAllUsed(page))
 })
 
+describe('docs/migration.md', () => {
+  it('is right that Mongoose names a collection after its model', () => {
+    const { mongoose } = snippets
+    // The original gives no name for the collection, as here.
+    const model = mongoose.model('session', new mongoose.Schema({ _id: String }))
+    assert.equal(model.collection.name, 'sessions')
+  })
+})
+
 describe('docs/promises.md', () => {
   const page = readPage('docs/promises.md')
 
