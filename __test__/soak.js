@@ -10,6 +10,8 @@ const { promisify } = require('node:util')
 const { MongoClient } = require('mongodb')
 const { SessionStore } = require('..')
 const { startServer } = require('../scripts/servers/mongodb')
+const { memory } = require('../scripts/memory')
+const { NOTHING_LEFT, assertAdopted, fill } = require('./support/adopted')
 const { day, footprint } = require('./support/day')
 const { Histories } = require('./support/histories')
 const { Loads, writesTo } = require('./support/load')
@@ -96,6 +98,33 @@ const parts = {
       'service again': `${Math.round(back)} ms after the server`,
     })
     assertBounded(seen, 2000)
+  },
+
+  async 'a collection that is adopted'({ collection, options, server }) {
+    const count = scaled(200_000, 2000)
+    // Before there is much in it: not each server makes it in time later.
+    await collection.createIndex({ expiresAt: 1 }, { expireAfterSeconds: 0 })
+    const where = { uri: server.uri, db: 'soak', collection: 'sessions' }
+    const end = await fill(collection, count, where)
+    const store = new SessionStore({ ...options, ...PATIENT })
+    store.on('warning', () => {})
+    const before = memory()
+    let most = before
+    const watch = setInterval(() => {
+      most = Math.max(most, memory())
+    }, 100)
+    const times = []
+    for (const adopted of [count, 0]) {
+      const start = performance.now()
+      const did = await store.adopt()
+      times.push(`${Math.round((performance.now() - start) / 1000)} s`)
+      assert.deepEqual([did.looked, did.adopted, did.left], [count, adopted, NOTHING_LEFT])
+    }
+    clearInterval(watch)
+    await store.close()
+    await assertAdopted(collection, count, end)
+    print({ count, adopted: times[0], again: times[1], 'memory grew by': megabytes(most - before) })
+    assert.ok(most - before < MEMORY_BOUND)
   },
 
   async 'worker threads'({ options }) {

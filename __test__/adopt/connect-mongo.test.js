@@ -5,6 +5,7 @@
 
 const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
+const { NOTHING_LEFT } = require('../support/adopted')
 const { Visitor, startApp, versionsWithCtx } = require('../support/app')
 const {
   SECRET,
@@ -20,7 +21,6 @@ const { readPage, take } = require('../support/pages')
 const database = useDatabase()
 let number = 0
 
-const NOTHING_LEFT = { unreadable: 0, unfit: 0, other: 0, busy: 0 }
 const HOUR = 3_600_000
 
 /** A collection that connect-mongo has filled, and a store over it. */

@@ -7,6 +7,7 @@ const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
 const MongooseStore = require('koa-session-mongoose')
 const { Mongoose } = require('mongoose')
+const { NOTHING_LEFT } = require('../support/adopted')
 const { Visitor, startApp, versionsWithCtx } = require('../support/app')
 const { connectMongo, expressSessionOf } = require('../support/connect-mongo')
 const { useDatabase } = require('../support/database')
@@ -23,7 +24,6 @@ const database = useDatabase({
 let number = 0
 
 const WRITTEN = { changed: true, rolling: false }
-const NOTHING_LEFT = { unreadable: 0, unfit: 0, other: 0, busy: 0 }
 const HOUR = 3_600_000
 
 /** Each makes its store over a collection of its own, with its index. */

@@ -6,15 +6,15 @@
 use std::future::IntoFuture;
 
 use futures_util::TryStreamExt;
-use mongodb::bson::raw::{CStr, RawArrayBuf, cstr};
+use mongodb::bson::raw::{RawArrayBuf, cstr};
 use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::Hint;
 use tokio::time::Instant;
 
 use super::Collection;
+use super::as_read;
 use super::reply::Reply;
-use super::statement::{filter, operator, update_body};
-use crate::adopt::{Adoption, Kinds, Reason, Terms, Verdict, judge};
+use crate::adopt::{Kinds, Reason, Terms, Verdict, judge};
 use crate::error::Failure;
 use crate::operation::{Id, Place};
 use crate::record;
@@ -267,7 +267,7 @@ fn statements(
             Verdict::Own => {}
             Verdict::Leave(reason) => tally.leave(reason),
             Verdict::Adopt(adoption) => {
-                let statement = statement(&id, record, &adoption);
+                let statement = as_read::adopt(&id, record, &adoption);
                 let size = adoption
                     .data
                     .map(|data| record::size(&id, data.as_bytes().len()));
@@ -328,42 +328,4 @@ fn fits_with() -> impl FnMut(&(Id, RawDocumentBuf), &(Id, RawDocumentBuf)) -> bo
         }
         fits
     }
-}
-
-/// Fields of other stores.
-const FOREIGN: [&CStr; 3] = [cstr!("session"), cstr!("expires"), cstr!("lastModified")];
-
-fn statement(id: &Id, record: &RawDocument, adoption: &Adoption) -> RawDocumentBuf {
-    let has = |field: &&&CStr| matches!(record.get(field), Ok(Some(_)));
-    let mut as_read = filter(id);
-    let dates = [cstr!("updatedAt"), cstr!("expiresAt")];
-    let data = adoption.data.is_some().then_some(cstr!("data"));
-    for field in FOREIGN.into_iter().chain(dates).chain(data) {
-        append_as_read(&mut as_read, record, field);
-    }
-    let mut set = RawDocumentBuf::new();
-    if let Some(data) = &adoption.data {
-        set.append(cstr!("data"), data);
-    }
-    if let Some(updated_at) = adoption.updated_at {
-        set.append(cstr!("updatedAt"), updated_at);
-    }
-    set.append(cstr!("expiresAt"), adoption.expires_at);
-    let mut change = operator(cstr!("$set"), &set);
-    let mut unset = RawDocumentBuf::new();
-    for field in FOREIGN.iter().filter(has) {
-        unset.append(field, "");
-    }
-    if !unset.is_empty() {
-        change.append(cstr!("$unset"), unset);
-    }
-    update_body(&as_read, &change, false)
-}
-
-fn append_as_read(filter: &mut RawDocumentBuf, record: &RawDocument, field: &CStr) {
-    let condition = match record.get(field) {
-        Ok(Some(value)) => operator(cstr!("$eq"), value),
-        _ => operator(cstr!("$exists"), false),
-    };
-    filter.append(field, condition);
 }

@@ -4,6 +4,7 @@
 //! a passing reason is sent again until its deadline.
 
 mod adopt;
+mod as_read;
 mod availability;
 mod cause;
 mod changes;
