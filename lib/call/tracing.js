@@ -14,6 +14,8 @@ const { outcomeOf, toError } = require('./operation')
 
 const PACKAGE = 'koa-session-mongo-native'
 
+const PARTS = ['start', 'end', 'asyncStart', 'asyncEnd', 'error']
+
 /** Held here: Node forgets a channel that nobody holds. @type {Map<string, TracingChannel>} */
 const channels = new Map()
 
@@ -25,6 +27,11 @@ function channelOf(call) {
     channels.set(call, channel)
   }
   return channel
+}
+
+/** @param {any} channel Bun's does not tell */
+function hasSubscribers(channel) {
+  return channel.hasSubscribers ?? PARTS.some((part) => channel[part].hasSubscribers)
 }
 
 /** Traces the calls of one store. */
@@ -44,7 +51,7 @@ class Tracing {
 
   /** @param {Operation} operation */
   isHeard(operation) {
-    return /** @type {any} */ (channelOf(operation.name)).hasSubscribers
+    return hasSubscribers(channelOf(operation.name))
   }
 
   /**
