@@ -1,7 +1,11 @@
 // What is measured, and for how long: the whole of it, or the short version of --quick.
 
 /** In the order of the charts; `Map` is the limit, `ours` what this is about. */
-const STORES = ['Map', 'driver', 'koa-session-mongoose', 'connect-mongo', 'ours']
+const ON_MONGODB = ['driver', 'koa-session-mongoose', 'connect-mongo', 'ours']
+const STORES = ['Map', ...ON_MONGODB]
+const ON_REDIS = ['koa-redis', 'koa-redis-everysec', 'ioredis', 'ioredis-everysec']
+const ALL = ['Map', 'Map-in-bunches', ...ON_REDIS, ...ON_MONGODB]
+const PAGES = ['/read', '/change']
 const KB = 1024
 
 const whole = {
@@ -15,7 +19,7 @@ const whole = {
     warmUpMs: 1000,
   },
   networks: {
-    stores: STORES.filter((name) => name !== 'Map'),
+    stores: ON_MONGODB,
     roundTrips: [1, 5],
     sizes: [KB],
     operations: ['get', 'set', 'touch', 'web'],
@@ -24,7 +28,34 @@ const whole = {
     ms: 300,
     warmUpMs: 1500,
   },
-  applications: { pages: ['/read', '/change'], connections: 64, rounds: 11, ms: 1000 },
+  applications: { stores: ALL, pages: PAGES, connections: 64, rounds: 11, ms: 1000 },
+  rates: {
+    stores: ALL.filter((name) => !['connect-mongo', 'koa-redis-everysec'].includes(name)),
+    pages: PAGES,
+    rates: [200, 800, 2000],
+    connections: 64,
+    rounds: 5,
+    ms: 1500,
+    warmUpMs: 1000,
+  },
+  instant: {
+    operations: {
+      stores: ON_MONGODB,
+      sizes: [KB],
+      operations: ['get', 'set'],
+      atATime: [1, 64, 256],
+      rounds: 7,
+      ms: 300,
+      warmUpMs: 1000,
+    },
+    applications: {
+      stores: ALL.filter((name) => !name.endsWith('-everysec')),
+      pages: PAGES,
+      connections: 64,
+      rounds: 7,
+      ms: 1000,
+    },
+  },
   growth: {
     stored: [10_000, 100_000, 1_000_000],
     stores: ['driver', 'ours'],
@@ -59,6 +90,11 @@ const quick = {
     warmUpMs: 500,
   },
   applications: { ...whole.applications, rounds: 3, ms: 300 },
+  rates: { ...whole.rates, rates: [800], rounds: 3, ms: 300, warmUpMs: 300 },
+  instant: {
+    operations: { ...whole.instant.operations, rounds: 3, ms: 100, warmUpMs: 200 },
+    applications: { ...whole.instant.applications, rounds: 3, ms: 300 },
+  },
   growth: {
     ...whole.growth,
     stored: [10_000, 30_000],

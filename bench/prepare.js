@@ -1,11 +1,8 @@
-// What the benchmark needs beyond the project's own set-up: the peers, and the proxy.
+// What the benchmark needs beyond the project's own set-up: the peers, the proxy, and a server in memory.
 
 const fs = require('node:fs')
 const path = require('node:path')
 const { Problem, elapsed, run } = require('../scripts/command')
-
-const MANIFEST = path.join(__dirname, 'proxy', 'Cargo.toml')
-const PROXY = path.join(__dirname, 'proxy', 'target', 'release', 'round-trip-proxy')
 
 /** The stores that only the benchmark needs; the others are among the project's packages. */
 async function installPeers(log) {
@@ -22,15 +19,25 @@ async function installPeers(log) {
   log(`Peers installed in ${elapsed(start)}`)
 }
 
+const buildProxy = (log) =>
+  build('proxy', 'round-trip-proxy', 'the proxy that adds round trips', log)
+
+const buildInstant = (log) =>
+  build('instant', 'instant-server', 'the server in memory that takes hardly any time', log)
+
 /** @returns {Promise<string>} the program; cargo knows whether there is anything to do */
-async function buildProxy(log) {
-  if (!fs.existsSync(PROXY)) log('Building the proxy that adds round trips …')
-  const args = ['build', '--release', '--quiet', '--locked', '--manifest-path', MANIFEST]
+async function build(folder, name, what, log) {
   // An environment that keeps all that cargo builds in one place is for the project, not for this.
-  const target = path.join(__dirname, 'proxy', 'target')
+  const target = path.join(__dirname, folder, 'target')
+  const program = path.join(target, 'release', name)
+  if (!fs.existsSync(program)) log(`Building ${what} …`)
+  const manifest = path.join(__dirname, folder, 'Cargo.toml')
+  const args = ['build', '--release', '--quiet', '--locked', '--manifest-path', manifest]
   const code = await run('cargo', [...args, '--target-dir', target])
-  if (code !== 0) throw new Problem('The proxy could not be built; the message of cargo is above.')
-  return PROXY
+  if (code !== 0) {
+    throw new Problem(`${name} could not be built; the message of cargo is above.`)
+  }
+  return program
 }
 
 function readJson(name) {
@@ -42,4 +49,4 @@ function readJson(name) {
   }
 }
 
-module.exports = { buildProxy, installPeers }
+module.exports = { buildInstant, buildProxy, installPeers }

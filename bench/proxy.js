@@ -1,4 +1,4 @@
-const { spawn } = require('node:child_process')
+const { startProgram } = require('./program')
 
 /**
  * @param {string} program
@@ -7,21 +7,12 @@ const { spawn } = require('node:child_process')
  */
 async function startProxy(program, uri, roundTrip) {
   const url = new URL(uri)
-  // It ends when this pipe closes, so also when this process is killed.
-  const proxy = spawn(program, [url.host, String(roundTrip)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    detached: true,
-  })
-  const address = await new Promise((resolve, reject) => {
-    proxy.once('error', reject)
-    proxy.once('exit', () => reject(new Error('the proxy ended')))
-    proxy.stdout.setEncoding('utf8').once('data', (line) => resolve(line.trim()))
-  })
-  url.host = address
+  const proxy = await startProgram('the proxy', program, [url.host, String(roundTrip)])
+  url.host = proxy.address
   // A replica set tells its own addresses, and drivers would go round the proxy.
   url.searchParams.delete('replicaSet')
   url.searchParams.set('directConnection', 'true')
-  return { uri: url.href, stop: () => proxy.stdin.end() }
+  return { uri: url.href, stop: proxy.stop }
 }
 
 /** A proxy can stand in front of one server without TLS. */

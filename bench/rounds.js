@@ -1,6 +1,8 @@
 // Rounds alternate between those that are compared: A B C, A B C, … Each round is short, so what
 // disturbs the machine for a while disturbs all of them alike.
 
+const { quantileOf } = require('./histogram')
+
 /**
  * @template T
  * @param {string[]} names
@@ -16,4 +18,23 @@ async function alternate(names, count, round) {
   return results
 }
 
-module.exports = { alternate }
+/**
+ * What a row keeps of the rounds: their figures, and the p99 of all latencies together.
+ *
+ * @param {Record<string, any[]>} measured by store; each round with the histogram of its `latencies`
+ * @returns {{ stores: Record<string, any[]>, p99: Record<string, number> }}
+ */
+function together(measured) {
+  const stores = {}
+  const p99 = {}
+  for (const [name, rounds] of Object.entries(measured)) {
+    stores[name] = rounds.map(({ latencies, ...figures }) => figures)
+    p99[name] = quantileOf(
+      rounds.map(({ latencies }) => latencies),
+      0.99,
+    )
+  }
+  return { stores, p99 }
+}
+
+module.exports = { alternate, together }

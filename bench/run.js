@@ -1,7 +1,8 @@
 // npm run bench: everything but what takes longest, a million sessions and ten million operations.
 // npm run bench -- --full: that, too.
-// npm run bench -- SECTION …: operations, applications, networks, weight, values, growth, lookups, memory.
-// npm run bench -- --quick: a short look at everything, in under two minutes.
+// npm run bench -- SECTION …: weight, applications, rates, operations, instant, networks, values, growth,
+// lookups, memory.
+// npm run bench -- --quick: a short look at everything, in about four minutes.
 
 const path = require('node:path')
 const { Problem, elapsed, fail, root } = require('../scripts/command')
@@ -15,7 +16,9 @@ const RESULTS = path.join(__dirname, 'results')
 const sections = {
   weight: async (bench) => require('./sections/weight').measureWeight(bench),
   applications: async (bench) => require('./sections/applications').measureApplications(bench),
+  rates: async (bench) => require('./sections/rates').measureRates(bench),
   operations: async (bench) => require('./sections/operations').measureOperations(bench),
+  instant: async (bench) => require('./sections/instant').measureInstant(bench),
   networks: async (bench) => require('./sections/networks').measureNetworks(bench),
   values: async (bench) => require('./sections/values').measureValues(bench),
   growth: async (bench) => require('./sections/growth').measureGrowth(bench),
@@ -37,7 +40,8 @@ async function main() {
   stopOnSignal(server)
   try {
     log(`MongoDB: ${server.description}`)
-    await measure(names, { uri: server.uri, db, plan, log }, { server, folder, quick })
+    const bench = { uri: server.uri, db, server: server.description, plan, log }
+    await measure(names, bench, { folder, quick })
   } finally {
     await dropDatabase(server.uri, db).catch((error) => log(`${db} is left: ${error.message}`))
     await server.stop()
@@ -69,15 +73,18 @@ function readArguments(words) {
   return { names: all.filter((name) => name !== 'memory'), quick, plan }
 }
 
-async function measure(names, bench, { server, folder, quick }) {
+async function measure(names, bench, { folder, quick }) {
   const { circumstances } = require('./report/machine')
   const { save } = require('./report')
   for (const name of names) {
     const start = performance.now()
     log(`\n▶ ${name}`)
-    const where = circumstances(server)
+    const where = circumstances()
     const result = await sections[name](bench)
-    if (result) save(folder, name, { circumstances: where, quick, ...result })
+    if (result) {
+      const { server = bench.server, ...figures } = result
+      save(folder, name, { circumstances: { ...where, server }, quick, ...figures })
+    }
     log(`✓ ${name}: ${elapsed(start)}`)
   }
 }

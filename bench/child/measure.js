@@ -1,3 +1,4 @@
+const { histogramOf } = require('../histogram')
 const { cpuTimes } = require('./usage')
 
 /** More than any round has; a round of the Map counts only these for its percentiles. */
@@ -20,7 +21,7 @@ const FEWEST = 100
  * @property {number} operations
  * @property {number} perSecond
  * @property {number} p50 in milliseconds
- * @property {number} p99 in milliseconds
+ * @property {[number, number][]} latencies a histogram
  * @property {number} mainCpu of the main thread, per operation, in microseconds
  * @property {number} processCpu the same of all threads
  * @property {number} rss memory in bytes
@@ -38,7 +39,7 @@ async function measure(operation, { atATime, ms, warmUpMs = 0, fewest = FEWEST, 
     operations: done,
     perSecond: done / seconds,
     p50: sorted[Math.floor(sorted.length * 0.5)],
-    p99: sorted[Math.floor(sorted.length * 0.99)],
+    latencies: histogramOf(sorted),
     mainCpu: (after.main - before.main) / done,
     processCpu: (after.process - before.process) / done,
     rss: process.memoryUsage.rss(),

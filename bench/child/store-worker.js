@@ -7,10 +7,11 @@ const { measure } = require('./measure')
 const { makeId, makeSession } = require('./sessions')
 const { openers } = require('./stores')
 const { memory } = require('../../scripts/memory')
-const { threads } = require('./usage')
+const { cpuTimes, threads } = require('./usage')
 
 const AT_ONCE_WHEN_FILLING = 100
 const PREPARED = 1000
+const PARSED = 500
 
 let opened
 /** What `operationsOn` has made. */
@@ -37,8 +38,9 @@ answer({
   },
 
   /** A round; sessions 0 … count - 1 of the size take part. */
-  round({ operation, size, count, ...how }) {
-    return measure(operationsOn(size, count)[operation], { ...how, count })
+  async round({ operation, size, count, ...how }) {
+    const round = await measure(operationsOn(size, count)[operation], { ...how, count })
+    return operation === 'get' ? { ...round, parse: parseTime(size, count) } : round
   },
 
   /** Memory in bytes after a collection of garbage, and threads. */
@@ -52,6 +54,15 @@ answer({
 
   close: () => opened.close(),
 })
+
+/** Microseconds that `JSON.parse` of such a session takes here and now. */
+function parseTime(size, count) {
+  const length = Math.min(count, PARSED)
+  const texts = Array.from({ length }, (_, number) => JSON.stringify(makeSession(size, number)))
+  const before = cpuTimes()
+  for (const text of texts) JSON.parse(text)
+  return (cpuTimes().main - before.main) / length
+}
 
 function write(size, number) {
   const data = makeSession(size, number)

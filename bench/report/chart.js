@@ -4,9 +4,12 @@
 const WIDTH = 760
 const LEFT = 190
 const RIGHT = 90
-const TOP = 84
+const MARGIN = 20
+const LINE = 20
 const BAR = 15
 const GAP = 16
+const LETTER = 7.2
+const LETTERS_OF_TITLE = 88
 
 const STYLE = `
   text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328 }
@@ -15,14 +18,18 @@ const STYLE = `
   .page { fill: #ffffff; stroke: #d1d9e0 }
   .grid { stroke: #d1d9e0 }
   .Map { fill: #8c959f } .driver { fill: #bf8700 } .koa-session-mongoose { fill: #cf222e }
-  .connect-mongo { fill: #8250df } .ours { fill: #0969da }
+  .connect-mongo { fill: #8250df } .ours { fill: #0969da } .Map-in-bunches { fill: #57606a }
+  .koa-redis { fill: #bf3989 } .koa-redis-everysec { fill: #e27bb1 }
+  .ioredis { fill: #1a7f37 } .ioredis-everysec { fill: #6fbf83 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
     .soft { fill: #9198a1 }
     .page { fill: #0d1117; stroke: #3d444d }
     .grid { stroke: #3d444d }
     .Map { fill: #7d8590 } .driver { fill: #d29922 } .koa-session-mongoose { fill: #f85149 }
-    .connect-mongo { fill: #a371f7 } .ours { fill: #4493f8 }
+    .connect-mongo { fill: #a371f7 } .ours { fill: #4493f8 } .Map-in-bunches { fill: #b1bac4 }
+    .koa-redis { fill: #db61a2 } .koa-redis-everysec { fill: #9e4c79 }
+    .ioredis { fill: #3fb950 } .ioredis-everysec { fill: #2e7d3c }
   }`
 
 /**
@@ -38,7 +45,10 @@ const STYLE = `
 function barChart({ title, axis, names, groups, format, notes }) {
   const bars = Object.keys(names)
   const groupHeight = bars.length * BAR + GAP
-  const bottom = TOP + groups.length * groupHeight
+  const titleLines = linesOf(title)
+  const key = legend(names, 30 + titleLines.length * LINE - 4)
+  const top = key.bottom + 26
+  const bottom = top + groups.length * groupHeight
   const axisAt = bottom + 36
   const height = axisAt + 14 + notes.length * 18
   const longest = Math.max(...groups.flatMap(({ values }) => Object.values(values)))
@@ -48,37 +58,56 @@ function barChart({ title, axis, names, groups, format, notes }) {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escaped(title)}">`,
     `<style>${STYLE}\n</style>`,
     `<rect class="page" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="6"/>`,
-    `<text class="title" x="20" y="30">${escaped(title)}</text>`,
-    ...legend(names),
-    ...scale.steps.map((step) => gridLine(x(step), bottom, step.toLocaleString('en'))),
+    ...titleLines.map(
+      (line, number) =>
+        `<text class="title" x="${MARGIN}" y="${30 + number * LINE}">${escaped(line)}</text>`,
+    ),
+    ...key.drawn,
+    ...scale.steps.map((step) => gridLine(x(step), top, bottom, step.toLocaleString('en'))),
     `<text class="soft" x="${(LEFT + WIDTH - RIGHT) / 2}" y="${axisAt}" text-anchor="middle">${escaped(axis)}</text>`,
     ...notes.map(
       (note, line) =>
-        `<text class="soft" x="20" y="${axisAt + 22 + line * 18}">${escaped(note)}</text>`,
+        `<text class="soft" x="${MARGIN}" y="${axisAt + 22 + line * 18}">${escaped(note)}</text>`,
     ),
     ...groups.flatMap((group, index) =>
-      drawGroup(group, bars, TOP + index * groupHeight, x, format),
+      drawGroup(group, bars, top + index * groupHeight, x, format),
     ),
     '</svg>',
     '',
   ].join('\n')
 }
 
-function legend(names) {
-  let x = 20
-  return Object.entries(names).flatMap(([name, text]) => {
-    const at = x
-    x += 34 + text.length * 7.2
-    return [
-      `<rect class="${name}" x="${at}" y="46" width="12" height="12" rx="2"/>`,
-      `<text x="${at + 18}" y="57">${escaped(text)}</text>`,
-    ]
-  })
+/** The words of a title in as many lines as they need. */
+function linesOf(title) {
+  const lines = ['']
+  for (const word of title.split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`.trim()
+    if (longer.length <= LETTERS_OF_TITLE) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines
 }
 
-function gridLine(x, bottom, text) {
+/** The names beside their colours, in as many lines as they need. */
+function legend(names, top) {
+  let x = MARGIN
+  let y = top
+  const drawn = Object.entries(names).flatMap(([name, text]) => {
+    const width = 34 + text.length * LETTER
+    if (x > MARGIN && x + width > WIDTH) [x, y] = [MARGIN, y + LINE]
+    const at = x
+    x += width
+    return [
+      `<rect class="${name}" x="${round(at)}" y="${y}" width="12" height="12" rx="2"/>`,
+      `<text x="${round(at + 18)}" y="${y + 11}">${escaped(text)}</text>`,
+    ]
+  })
+  return { drawn, bottom: y + 12 }
+}
+
+function gridLine(x, top, bottom, text) {
   return (
-    `<line class="grid" x1="${round(x)}" y1="${TOP - 8}" x2="${round(x)}" y2="${bottom}"/>` +
+    `<line class="grid" x1="${round(x)}" y1="${top - 8}" x2="${round(x)}" y2="${bottom}"/>` +
     `<text class="soft" x="${round(x)}" y="${bottom + 16}" text-anchor="middle">${text}</text>`
   )
 }

@@ -1,26 +1,22 @@
 // Which charts there are; a chart whose section was not measured is left out.
 
-const { median } = require('../statistics')
 const { barChart } = require('./chart')
-const { NAMES, PAGES, number, serverInWords } = require('./words')
+const { figureOf } = require('./figures')
+const { NAMES, ON_INSTANT, PAGES, number, serverInWords, titleOf } = require('./words')
 
 const KB = 1024
-
-// Seen to take the longer the more sessions there are; a mongod goes by the id.
-const SCAN =
-  'SecantusDB reads all sessions for the filter of connect-mongo\u2019s get; a mongod does not.'
+const KOA = 'Koa 3 with koa-session 7'
 
 /** @returns {Record<string, string>} SVG by the name of the file */
-function charts({ applications, operations, networks, growth }) {
+function charts({ applications, rates, operations, instant, networks, growth }) {
   const drawn = {}
-  const notes = ({ circumstances: { server } }) => ({
-    server: [serverInWords(server)],
-    reads: [serverInWords(server), ...(server.startsWith('SecantusDB') ? [SCAN] : [])],
-  })
+  const notes = ({ circumstances: { server } }) => [serverInWords(server)]
   if (applications) {
     Object.assign(drawn, applicationCharts(applications.rows, notes(applications)))
   }
+  if (rates) Object.assign(drawn, rateChart(rates.rows, notes(rates)))
   if (operations) Object.assign(drawn, operationCharts(operations.rows, notes(operations)))
+  if (instant) Object.assign(drawn, instantCharts(instant.rows, notes(instant)))
   if (operations && networks) {
     Object.assign(drawn, networkChart(operations.rows, networks.rows, notes(networks)))
   }
@@ -28,38 +24,58 @@ function charts({ applications, operations, networks, growth }) {
   return drawn
 }
 
-function applicationCharts(rows, { server, reads }) {
+/** `where`, `prefix`: of the titles and of the files, where it is not the server of the run. */
+function applicationCharts(rows, notes, where = '', prefix = '') {
   const label = (row) => PAGES[row.page]
   return {
-    'cpu-per-request.svg': draw(rows, 'mainCpu', label, {
-      title: 'What a request costs the event loop: Koa 3 with koa-session 7',
+    [`${prefix}cpu-per-request.svg`]: draw(rows, 'mainCpu', label, {
+      title: `What a request costs the event loop${where}: ${KOA}`,
       axis: 'CPU time of the main thread per request, in microseconds: less is better',
-      notes: server,
+      notes,
     }),
-    'requests.svg': draw(rows, 'perSecond', label, {
-      title: 'Requests per second: Koa 3 with koa-session 7, 64 connections',
+    [`${prefix}requests.svg`]: draw(rows, 'perSecond', label, {
+      title: `Requests per second${where}: ${KOA}, 64 connections`,
       axis: 'requests per second: more is better',
-      notes: reads,
+      notes,
     }),
   }
 }
 
-function operationCharts(rows, { server, reads }) {
+function rateChart(rows, notes) {
+  return {
+    'cpu-at-fixed-rates.svg': draw(rows, 'mainCpu', titleOf, {
+      title: `What a request costs the event loop at a fixed rate: ${KOA}`,
+      axis: 'CPU time of the main thread per request, in microseconds: less is better',
+      notes,
+    }),
+  }
+}
+
+function operationCharts(rows, notes, where = '', prefix = '') {
   const label = (row) => `${row.atATime} at a time`
   const drawn = {}
   for (const operation of ['get', 'set']) {
     const shown = rows.filter((row) => row.operation === operation && row.size === KB)
     if (shown.length === 0) continue
-    drawn[`${operation}.svg`] = draw(shown.map(withoutMap), 'perSecond', label, {
-      title: `How many sessions of 1 KB a second: ${operation}`,
+    drawn[`${prefix}${operation}.svg`] = draw(shown.map(withoutMap), 'perSecond', label, {
+      title: `How many sessions of 1 KB a second: ${operation}${where}`,
       axis: 'operations per second: more is better',
-      notes: operation === 'get' ? reads : server,
+      notes,
     })
   }
   return drawn
 }
 
-function networkChart(near, far, { reads }) {
+function instantCharts(rows, notes) {
+  const where = `, ${ON_INSTANT}`
+  const pages = rows.filter((row) => row.page)
+  return {
+    ...operationCharts(rows, notes, where, 'instant-'),
+    ...applicationCharts(pages, notes, where, 'instant-'),
+  }
+}
+
+function networkChart(near, far, notes) {
   const shown = [...near, ...far].filter(
     (row) => row.size === KB && row.atATime === 64 && ['get', 'set'].includes(row.operation),
   )
@@ -68,18 +84,18 @@ function networkChart(near, far, { reads }) {
     'latency.svg': draw(shown.map(withoutMap), 'p99', label, {
       title: 'p99 latency: 1 KB, 64 at a time',
       axis: 'p99 in milliseconds: less is better',
-      notes: reads,
+      notes,
     }),
   }
 }
 
-function growthChart(rows, { server }) {
+function growthChart(rows, notes) {
   const label = (row) => `${row.operation}, ${row.stored.toLocaleString('en')} stored`
   return {
     'growth.svg': draw(rows, 'perSecond', label, {
       title: 'Sessions of 1 KB a second with ever more sessions stored: 64 at a time',
       axis: 'operations per second: more is better',
-      notes: server,
+      notes,
     }),
   }
 }
@@ -90,10 +106,7 @@ function draw(rows, figure, label, { title, axis, notes }) {
   const groups = rows.map((row) => ({
     label: label(row),
     values: Object.fromEntries(
-      Object.entries(row.stores).map(([name, rounds]) => [
-        name,
-        median(rounds.map((round) => round[figure])),
-      ]),
+      Object.keys(row.stores).map((name) => [name, figureOf(row, name, figure)]),
     ),
   }))
   return barChart({ title, axis, names, groups, format: number, notes })

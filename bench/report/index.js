@@ -12,11 +12,13 @@ const {
   weightTables,
 } = require('./tables')
 const { targets } = require('./targets')
-const { serverInWords } = require('./words')
+const { ON_INSTANT, serverInWords } = require('./words')
 
 const TITLES = {
   applications: 'Applications: Koa 3 with koa-session 7, 64 connections',
+  rates: 'Fixed rates: the same applications, less than busy',
   operations: 'Operations',
+  instant: `What the client\u2019s side can do: operations and applications ${ON_INSTANT}`,
   networks: 'Networks: operations over a round trip',
   growth: 'Growth: 64 at a time, 1 KB',
   lookups: 'Lookups: the five sessions of one user among many, 1 KB, one at a time',
@@ -68,12 +70,13 @@ function readResults(folder) {
   return Object.fromEntries(Object.keys(TITLES).flatMap(read))
 }
 
-function taken({ date, commit, machine, system, load, node, server, packages }) {
+function taken({ date, commit, machine, system, load, node, redis, server, packages }) {
   const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`)
+  if (redis) versions.push(`Redis ${redis}`)
   return [
     `${date} UTC, commit ${commit}, ${machine}, ${system}, load ${load} before the run; `,
     `Node ${node}, ${versions.join(', ')}. ${serverInWords(server)} `,
-    'Medians of the rounds, ± half of the distance between their quartiles.',
+    'Medians of the rounds, ± half of the distance between their quartiles; p99 of all rounds together.',
   ]
 }
 

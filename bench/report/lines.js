@@ -1,12 +1,17 @@
 const { median } = require('../statistics')
+const { figureOf } = require('./figures')
 const { number, titleOf } = require('./words')
 
 /** One line that tells a case's outcome while the rest is still being measured. */
 function summary(row) {
-  const figures = Object.entries(row.stores).map(
-    ([name, rounds]) => `${name} ${number(median(rounds.map((round) => round.perSecond)))}`,
+  // At a fixed rate it is the cost that differs.
+  const [figure, unit] = row.rate
+    ? ['mainCpu', 'µs of the main thread']
+    : ['perSecond', 'per second']
+  const figures = Object.keys(row.stores).map(
+    (name) => `${name} ${number(figureOf(row, name, figure))}`,
   )
-  return `${titleOf(row)}: ${figures.join(', ')} per second`
+  return `${titleOf(row)}: ${figures.join(', ')} ${unit}`
 }
 
 /** @param {{ name: string, times: Record<string, number[]> }} row of the section of values */

@@ -2,11 +2,12 @@ const os = require('node:os')
 const path = require('node:path')
 const { createRequire } = require('node:module')
 const { root, runQuietly } = require('../../scripts/command')
+const { findRedis } = require('../redis')
 
 const PACKAGES = ['koa', 'koa-session-7', 'mongodb', 'mongoose', 'koa-session-mongoose']
 
 /** Where and on what figures were taken; without them they mean nothing. */
-function circumstances(server) {
+function circumstances() {
   const [cpu] = os.cpus()
   return {
     date: new Date().toISOString().slice(0, 16).replace('T', ' '),
@@ -15,10 +16,10 @@ function circumstances(server) {
     system: `${os.type()} ${os.arch()}`,
     load: os.loadavg()[0].toFixed(1),
     node: process.versions.node,
-    server: server.description,
+    redis: findRedis(),
     packages: {
       ...versions(root, PACKAGES),
-      ...versions(path.join(root, 'bench'), ['connect-mongo']),
+      ...versions(path.join(root, 'bench'), ['connect-mongo', 'koa-redis', 'ioredis']),
     },
   }
 }

@@ -2,9 +2,14 @@
 
 const NAMES = {
   Map: 'Map',
+  'Map-in-bunches': 'Map, answers in bunches',
   driver: 'mongodb driver',
   'koa-session-mongoose': 'koa-session-mongoose',
   'connect-mongo': 'connect-mongo',
+  'koa-redis': 'koa-redis',
+  'koa-redis-everysec': 'koa-redis, fsync every second',
+  ioredis: 'ioredis, pipelining',
+  'ioredis-everysec': 'ioredis, pipelining, fsync every second',
   ours: 'koa-session-mongo-native',
 }
 
@@ -12,8 +17,13 @@ const OPERATIONS = { get: 'get', set: 'set', touch: 'touch', web: 'web mix' }
 
 const PAGES = { '/read': 'a page that reads', '/change': 'a page that changes' }
 
+/** The server in memory of the benchmark itself: whatever is measured with it says so in its title. */
+const INSTANT = 'bench/instant'
+const ON_INSTANT = 'on a server in memory of the benchmark\u2019s own, no claim about MongoDB'
+
 /** @param {string} server as it describes itself, such as `mongod 8.0.4, started for this run` */
 function serverInWords(server) {
+  if (server === INSTANT) return `Measured ${ON_INSTANT}; Redis is itself.`
   const name = server.replace(/, (started for this run|from MONGODB_URI)$/, '')
   const kind = name.startsWith('SecantusDB') ? ', an emulator of MongoDB over WiredTiger' : ''
   return `Measured with ${name}${kind}.`
@@ -30,10 +40,21 @@ const megabytes = (bytes) => number(bytes / 2 ** 20)
 
 /** @param {any} row of any section */
 function titleOf(row) {
+  if (row.rate) return `${PAGES[row.page]}, ${row.rate.toLocaleString('en')} requests/s`
   if (row.page) return PAGES[row.page]
   if (row.stored) return `${OPERATIONS[row.operation]}, ${row.stored.toLocaleString('en')} stored`
   const roundTrip = row.roundTrip > 0 ? `, ${row.roundTrip} ms round trip` : ''
   return `${OPERATIONS[row.operation]}, ${row.size / 1024} KB, ${row.atATime} at a time${roundTrip}`
 }
 
-module.exports = { NAMES, OPERATIONS, PAGES, megabytes, number, serverInWords, titleOf }
+module.exports = {
+  INSTANT,
+  NAMES,
+  ON_INSTANT,
+  OPERATIONS,
+  PAGES,
+  megabytes,
+  number,
+  serverInWords,
+  titleOf,
+}

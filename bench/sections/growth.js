@@ -1,6 +1,6 @@
 const { Child } = require('../child')
-const { alternate } = require('../rounds')
 const { summary } = require('../report/lines')
+const { alternate, together } = require('../rounds')
 const { fillCollection } = require('./fill')
 
 const SIZE = 1024
@@ -39,7 +39,7 @@ async function measureStored({ uri, db, plan, log }) {
       const measured = await alternate(Object.keys(children), rounds, round(ms))
       for (const count of stored) {
         const byStore = stores.map((name) => [name, measured[`${name} ${count}`]])
-        const row = { operation, stored: count, stores: Object.fromEntries(byStore) }
+        const row = { operation, stored: count, ...together(Object.fromEntries(byStore)) }
         log(`  ${summary(row)}`)
         rows.push(row)
       }

@@ -1,10 +1,10 @@
 const { buildProxy } = require('../prepare')
 const { canBeProxied, startProxy } = require('../proxy')
 const { measureCases } = require('./operations')
-const { withStores } = require('./stores')
+const { readers, withStores } = require('./stores')
 
 /** The operations again, through a proxy that adds a round trip. */
-async function measureNetworks({ uri, db, plan, log }) {
+async function measureNetworks({ uri, db, server, plan, log }) {
   if (!canBeProxied(uri)) {
     log('  left out: a proxy can only stand in front of one server without TLS')
     return undefined
@@ -17,7 +17,11 @@ async function measureNetworks({ uri, db, plan, log }) {
     const place = (name) => ({ uri: proxy.uri, db, collection: `networks-${name}` })
     try {
       const measured = await withStores('store-worker.js', cases.stores, place, (children) =>
-        measureCases(children, { ...cases, roundTrip }, log),
+        measureCases(
+          children,
+          { ...cases, readers: readers(cases.stores, server), roundTrip },
+          log,
+        ),
       )
       rows.push(...measured)
     } finally {
