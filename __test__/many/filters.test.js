@@ -27,6 +27,17 @@ const SESSIONS = {
   d: { other: { $set: 1 }, deep: { a: { b: 1 } } },
 }
 
+/** Nothing, and then all. */
+function changing() {
+  let looks = 0
+  return {
+    get 'userInfo.id'() {
+      looks++
+      return looks === 1 ? undefined : 42
+    },
+  }
+}
+
 /** As it comes from JSON, where this is a key like any other. */
 const fromJson = (text) => JSON.parse(text)
 
@@ -102,8 +113,13 @@ describe('a filter', { timeout: 60_000 }, () => {
   })
 
   const refused = {
-    'undefined as a value': [{ 'userInfo.id': undefined }, /is undefined: no session/],
+    'undefined as a value': [{ 'userInfo.id': undefined }, /is undefined, and no session/],
     'a function as a value': [{ 'userInfo.id': () => 1 }, /is a function/],
+    'a value that is nothing when it is written': [
+      { 'userInfo.id': { toJSON: () => undefined } },
+      /and no session/,
+    ],
+    'a filter that is another at the second look': [changing(), /and no session/],
     'an empty filter': [{}, /a filter that is not empty.*clear\(\) ends all/],
     nothing: [undefined, /a filter that is not empty/],
     null: [null, /has to be an object/],

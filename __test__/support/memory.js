@@ -7,13 +7,17 @@ const { memory } = require('../../scripts/memory')
 /** V8 gives pages back beside what it does, and is done with those of one collection by the next. */
 const COLLECTIONS = 3
 
-/** Without garbage, and without what V8 holds in reserve, which grows and shrinks as it sees fit. */
-function memoryInUse() {
+function collectGarbage() {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc')
   for (let each = 0; each < COLLECTIONS; each++) collect()
+}
+
+/** Without garbage, and without what V8 holds in reserve, which grows and shrinks as it sees fit. */
+function memoryInUse() {
+  collectGarbage()
   const { heapTotal, heapUsed } = process.memoryUsage()
   return memory() - heapTotal + heapUsed
 }
 
-module.exports = { memoryInUse }
+module.exports = { collectGarbage, memoryInUse }

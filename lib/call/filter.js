@@ -24,17 +24,28 @@ const decode = decoder(() => undefined)
  */
 function readFilter(filter, options, indexed) {
   const operators = readOperators(options)
-  check(filter, operators)
-  if (indexed) {
-    checkEncrypted(Object.keys(filter ?? {}), operators, indexed)
+  const entries = entriesOf(filter)
+  for (const [path] of entries) {
+    checkPath(path, operators)
   }
-  const paths = encode(filter ?? {})
-  if (!operators) {
-    // What is sent, not what was given: a getter may give something else the next time.
-    for (const [path, value] of Object.entries(decode(paths))) {
-      checkLiteral(path, value)
+  if (indexed) {
+    checkEncrypted(
+      entries.map(([path]) => path),
+      operators,
+      indexed,
+    )
+  }
+  const paths = encode(Object.fromEntries(entries))
+  // What is sent counts, not what was given: a value may say one thing now and another later.
+  const sent = decode(paths)
+  for (const [path, value] of entries) {
+    if (!Object.hasOwn(sent, path)) {
+      throw optionsError(
+        `the filter's '${path}' is ${describe(value)}, and no session can be found by that`,
+      )
     }
   }
+  check(sent, operators)
   return { paths, hasOperators: operators }
 }
 
@@ -46,7 +57,7 @@ function readFilter(filter, options, indexed) {
  */
 function readNarrowFilter(filter, options, indexed) {
   const checked = readFilter(filter, options, indexed)
-  if (isEmpty(filter)) {
+  if (Object.keys(decode(checked.paths)).length === 0) {
     throw optionsError(
       "destroyMany takes a filter that is not empty, such as { 'userInfo.id': 42 }: clear() ends " +
         'all sessions',
@@ -107,37 +118,42 @@ function readExcept(except) {
 
 /**
  * @param {any} filter
- * @param {boolean} operators
+ * @returns {[string, any][]}
  */
-function check(filter, operators) {
+function entriesOf(filter) {
   if (filter === undefined) {
-    return
+    return []
   }
   if (!isRecord(filter) || !isPlain(filter)) {
     throw optionsError(
       `a filter has to be an object such as { 'userInfo.id': 42 }; given was ${describe(filter)}`,
     )
   }
+  return Object.entries(filter)
+}
+
+/**
+ * @param {Record<string, any>} filter as it is sent
+ * @param {boolean} operators
+ */
+function check(filter, operators) {
   for (const [path, value] of Object.entries(filter)) {
-    if (operators && JOINING.includes(path)) {
+    checkPath(path, operators)
+    if (!operators) {
+      checkLiteral(path, value)
+    } else if (JOINING.includes(path)) {
       checkJoined(path, value)
-      continue
-    }
-    checkPath(path)
-    if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
-      throw optionsError(
-        `the filter's '${path}' is ${describe(value)}: no session can be found by it`,
-      )
     }
   }
 }
 
 /**
  * @param {string} name
- * @param {unknown} filters
+ * @param {any} filters
  */
 function checkJoined(name, filters) {
-  if (!Array.isArray(filters) || filters.length === 0 || !filters.every((one) => !isEmpty(one))) {
+  const isList = Array.isArray(filters) && filters.length > 0
+  if (!isList || !filters.every((one) => isRecord(one) && Object.keys(one).length > 0)) {
     throw optionsError(`the filter's ${name} has to be a list of filters that are not empty`)
   }
   for (const filter of filters) {
@@ -145,8 +161,14 @@ function checkJoined(name, filters) {
   }
 }
 
-/** @param {string} path */
-function checkPath(path) {
+/**
+ * @param {string} path
+ * @param {boolean} operators
+ */
+function checkPath(path, operators) {
+  if (operators && JOINING.includes(path)) {
+    return
+  }
   const keys = path.split('.')
   if (path.includes('\0') || keys.some((key) => key === '' || key.startsWith('$'))) {
     throw optionsError(
@@ -181,11 +203,6 @@ function isPlain(value) {
   const prototype = Object.getPrototypeOf(value)
   // That of another realm, too.
   return prototype === null || Object.getPrototypeOf(prototype) === null
-}
-
-/** @param {unknown} filter */
-function isEmpty(filter) {
-  return !isRecord(filter) || Object.keys(filter).length === 0
 }
 
 module.exports = { readFilter, readNarrowFilter, readExcept }

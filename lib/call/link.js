@@ -228,11 +228,20 @@ class Link {
     } else if (!this.#sessions) {
       const { serverSelectionTimeoutMS } = this.#options
       this.#hold(operation, serverSelectionTimeoutMS, NOWHERE)
-    } else if (this.#former.size > 0 && this.#former.has(operation.id)) {
+    } else if (this.#former.size > 0 && this.#isBehind(operation)) {
       this.#hold(operation, this.#options.timeoutMS, BEHIND)
     } else {
       operation.send(this.#sessions, this.#operations.add(operation, this))
     }
+  }
+
+  /**
+   * Whether an operation on the same session is under way at a former address; for one that concerns
+   * many, on any.
+   * @param {Operation} operation
+   */
+  #isBehind({ id }) {
+    return id === undefined ? this.#former.size > 0 : this.#former.has(id)
   }
 
   /**
@@ -262,7 +271,7 @@ class Link {
   /** What was held back goes on, as far as it may. */
   #release() {
     for (const [operation, timer] of this.#waiting) {
-      if (!this.#former.has(operation.id)) {
+      if (!this.#isBehind(operation)) {
         this.#waiting.delete(operation)
         clearTimeout(timer)
         this.#dispatch(operation)

@@ -280,6 +280,9 @@ class Close extends Operation {
 
   /** @param {Sessions} sessions @param {number} token */
   send(sessions, token) {
+    // Held until it has ended: nobody else holds those of a former address, and to collect them is to
+    // abandon what is under way there.
+    this.sessions = sessions
     sessions.close(token)
   }
 }
