@@ -9,7 +9,7 @@ const LINE = 20
 const BAR = 15
 const GAP = 16
 const LETTER = 7.2
-const LETTERS_OF_TITLE = 88
+const LETTERS_OF_TITLE = 74
 
 const STYLE = `
   text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328 }

@@ -29,12 +29,12 @@ function applicationCharts(rows, notes, where = '', prefix = '') {
   const label = (row) => PAGES[row.page]
   return {
     [`${prefix}cpu-per-request.svg`]: draw(rows, 'mainCpu', label, {
-      title: `What a request costs the event loop${where}: ${KOA}`,
+      title: `What a request costs the event loop: ${KOA}${where}`,
       axis: 'CPU time of the main thread per request, in microseconds: less is better',
       notes,
     }),
     [`${prefix}requests.svg`]: draw(rows, 'perSecond', label, {
-      title: `Requests per second${where}: ${KOA}, 64 connections`,
+      title: `Requests per second: ${KOA}, 64 connections${where}`,
       axis: 'requests per second: more is better',
       notes,
     }),

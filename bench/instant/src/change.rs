@@ -120,3 +120,100 @@ fn write_changed_within(
     out.push(0);
     write_changed(document.unwrap_or(EMPTY), &within, out);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bson::{DOCUMENT, begin, begin_document, end, put_int32, put_text};
+
+    fn document(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        let start = begin(&mut out);
+        write(&mut out);
+        end(&mut out, start);
+        out
+    }
+
+    fn within(out: &mut Vec<u8>, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = begin_document(out, key.as_bytes());
+        write(out);
+        end(out, start);
+    }
+
+    fn changed(document: &[u8], change: &[u8], is_new: bool) -> Result<Vec<u8>, Refusal> {
+        let mut out = Vec::new();
+        let change = Value {
+            kind: DOCUMENT,
+            bytes: change,
+        };
+        apply(change, document, is_new, &mut out).map(|()| out)
+    }
+
+    fn stored() -> Vec<u8> {
+        document(|out| {
+            put_text(out, "_id", b"a");
+            within(out, "data", |out| {
+                put_int32(out, "kept", 1);
+                put_int32(out, "set", 2);
+                put_int32(out, "gone", 3);
+            });
+        })
+    }
+
+    #[test]
+    fn paths_lead_into_documents_and_make_them() {
+        let change = document(|out| {
+            within(out, "$set", |out| {
+                put_int32(out, "data.set", 20);
+                put_int32(out, "data.new", 4);
+                put_int32(out, "more.deep.value", 5);
+            });
+            within(out, "$unset", |out| put_text(out, "data.gone", b""));
+            within(out, "$setOnInsert", |out| put_int32(out, "made", 6));
+        });
+        let expected = document(|out| {
+            put_text(out, "_id", b"a");
+            within(out, "data", |out| {
+                put_int32(out, "kept", 1);
+                put_int32(out, "set", 20);
+                put_int32(out, "new", 4);
+            });
+            within(out, "more", |out| {
+                within(out, "deep", |out| put_int32(out, "value", 5));
+            });
+        });
+        assert_eq!(changed(&stored(), &change, false), Ok(expected));
+    }
+
+    #[test]
+    fn a_replacement_keeps_the_id() {
+        let change = document(|out| put_int32(out, "all", 1));
+        let expected = document(|out| {
+            put_text(out, "_id", b"a");
+            put_int32(out, "all", 1);
+        });
+        assert_eq!(changed(&stored(), &change, false), Ok(expected));
+    }
+
+    #[test]
+    fn a_new_document_gets_what_only_those_get() {
+        let blank = document(|out| put_text(out, "_id", b"a"));
+        let change = document(|out| {
+            within(out, "$setOnInsert", |out| put_int32(out, "made", 6));
+        });
+        let expected = document(|out| {
+            put_text(out, "_id", b"a");
+            put_int32(out, "made", 6);
+        });
+        assert_eq!(changed(&blank, &change, true), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        let change = document(|out| {
+            within(out, "$inc", |out| put_int32(out, "data.set", 1));
+        });
+        let refused = Refusal::unknown("operator", b"$inc");
+        assert_eq!(changed(&stored(), &change, false), Err(refused));
+    }
+}

@@ -87,3 +87,36 @@ impl Executed {
         self.outcomes[place] = Some(outcome);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bson::{begin, begin_document, end, put_int64, put_text};
+
+    fn command(number: i64) -> Vec<u8> {
+        let mut out = Vec::new();
+        let start = begin(&mut out);
+        let session = begin_document(&mut out, b"lsid");
+        put_text(&mut out, "id", b"a session");
+        end(&mut out, session);
+        put_int64(&mut out, "txnNumber", number);
+        end(&mut out, start);
+        out
+    }
+
+    #[test]
+    fn what_was_executed_is_known_until_a_higher_number_comes_and_a_lower_one_is_refused() {
+        let mut numbers = Numbers::default();
+        let mut outcome = |number| {
+            let command = command(number);
+            let executed = numbers.begin(&command)?.expect("the command has a number");
+            let before = executed.outcome(1);
+            executed.note(1, Outcome::Changed);
+            Ok(before)
+        };
+        assert_eq!(outcome(5), Ok(None));
+        assert_eq!(outcome(5), Ok(Some(Outcome::Changed)));
+        assert_eq!(outcome(6), Ok(None));
+        assert_eq!(outcome(5), Err(Refusal::TooOld));
+    }
+}
