@@ -42,8 +42,10 @@ function applicationCharts(rows, notes, where = '', prefix = '') {
 }
 
 function rateChart(rows, notes) {
+  // The titles of rows are longer than there is room for.
+  const label = (row) => titleOf(row).replace('a page that ', '')
   return {
-    'cpu-at-fixed-rates.svg': draw(rows, 'mainCpu', titleOf, {
+    'cpu-at-fixed-rates.svg': draw(rows, 'mainCpu', label, {
       title: `What a request costs the event loop at a fixed rate: ${KOA}`,
       axis: 'CPU time of the main thread per request, in microseconds: less is better',
       notes,
