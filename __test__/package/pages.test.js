@@ -22,7 +22,18 @@ const byFile = new Map(pages.map((page) => [page.file, page]))
 const { scripts } = require('../../package.json')
 
 /** Programs that a reader is told to run. */
-const PROGRAMS = ['npm', 'npx', 'node', 'cargo', 'docker', 'git', 'kubectl', 'mkdir', 'curl']
+const PROGRAMS = [
+  'npm',
+  'npx',
+  'node',
+  'cargo',
+  'docker',
+  'git',
+  'kubectl',
+  'mkdir',
+  'curl',
+  'openssl',
+]
 
 describe('every page', () => {
   for (const { file, links } of pages) {

@@ -7,7 +7,7 @@ use ring::aead::{LessSafeKey, NONCE_LEN};
 use ring::rand::SecureRandom;
 
 use super::lookup::{self, Lookup};
-use super::value::{self, Place, SUBTYPE, Sealed};
+use super::value::{self, Places, SUBTYPE, Sealed};
 use super::{SealError, Sealer};
 use crate::codec::{Element, Elements};
 
@@ -30,6 +30,7 @@ pub struct Opened {
 pub struct SessionSeal<'a> {
     sealer: &'a Sealer,
     id: &'a str,
+    places: Places,
     keys: Vec<Option<LessSafeKey>>,
     nonces: [u8; NONCES * NONCE_LEN],
     /// How many of them are left.
@@ -41,6 +42,7 @@ impl<'a> SessionSeal<'a> {
         SessionSeal {
             sealer,
             id,
+            places: Places::of(id),
             keys: sealer.keys.iter().map(|_| None).collect(),
             nonces: [0; NONCES * NONCE_LEN],
             left: 0,
@@ -138,12 +140,9 @@ impl<'a> SessionSeal<'a> {
         let nonce = self.nonce()?;
         let start = out.len();
         out.extend_from_slice(&[0, 0, 0, 0, SUBTYPE]);
-        let place = Place {
-            id: self.id,
-            key: element.key,
-        };
         let fingerprint = self.sealer.keys[0].fingerprint;
-        value::seal(out, element, &place, self.key(0), fingerprint, nonce)?;
+        let key = derived(&mut self.keys, self.sealer, self.id, 0);
+        value::seal(out, element, &mut self.places, key, fingerprint, nonce)?;
         // A document has at most 16 MB, or is refused.
         let size = (out.len() - start - 5) as i32;
         out[start..start + 4].copy_from_slice(&size.to_le_bytes());
@@ -158,23 +157,18 @@ impl<'a> SessionSeal<'a> {
         key: &[u8],
     ) -> Result<(u8, usize), SealError> {
         let sealed = Sealed::parse(sealed)?;
-        let place = Place { id: self.id, key };
         let mut error = SealError::UnknownKey(sealed.fingerprint);
         for number in 0..self.keys.len() {
             if self.sealer.keys[number].fingerprint != sealed.fingerprint {
                 continue;
             }
-            match sealed.open(out, &place, self.key(number)) {
+            let of_session = derived(&mut self.keys, self.sealer, self.id, number);
+            match sealed.open(out, (&mut self.places, key), of_session) {
                 Ok(kind) => return Ok((kind, number)),
                 Err(altered) => error = altered,
             }
         }
         Err(error)
-    }
-
-    fn key(&mut self, number: usize) -> &LessSafeKey {
-        let (sealer, id) = (self.sealer, self.id);
-        self.keys[number].get_or_insert_with(|| sealer.keys[number].of_session(id))
     }
 
     fn nonce(&mut self) -> Result<[u8; NONCE_LEN], SealError> {
@@ -187,6 +181,16 @@ impl<'a> SessionSeal<'a> {
         let (nonces, _) = self.nonces.as_chunks();
         Ok(nonces[self.left])
     }
+}
+
+/// The session's key under one of the sealer's, once it is needed.
+fn derived<'k>(
+    keys: &'k mut [Option<LessSafeKey>],
+    sealer: &Sealer,
+    id: &str,
+    number: usize,
+) -> &'k LessSafeKey {
+    keys[number].get_or_insert_with(|| sealer.keys[number].of_session(id))
 }
 
 /// How many bytes the session takes once it is sealed.

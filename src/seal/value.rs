@@ -32,30 +32,42 @@ const AFTER: usize = 1;
 /// How many bytes longer a sealed value is than the value: the binary's length and subtype as well.
 pub const ADDED: usize = 4 + 1 + HEAD + BEFORE + AFTER + TAG;
 
-/// What a value is bound to.
-pub struct Place<'a> {
-    pub id: &'a str,
-    pub key: &'a [u8],
+/// What the values of a session are bound to, as associated data.
+pub struct Places {
+    data: Vec<u8>,
+    of_session: usize,
 }
 
-impl Place<'_> {
-    fn associated_data(&self) -> Vec<u8> {
-        let mut data = Vec::with_capacity(1 + 4 + self.id.len() + 4 + self.key.len());
+impl Places {
+    pub fn of(id: &str) -> Self {
+        let mut data = Vec::with_capacity(128);
         data.push(VERSION);
-        for part in [self.id.as_bytes(), self.key] {
-            // Both are in a document of at most 16 MB.
-            data.extend_from_slice(&(part.len() as u32).to_le_bytes());
-            data.extend_from_slice(part);
+        append_text(&mut data, id.as_bytes());
+        Places {
+            of_session: data.len(),
+            data,
         }
-        data
     }
+
+    /// The place under a key of `data`.
+    fn under(&mut self, key: &[u8]) -> Aad<&[u8]> {
+        self.data.truncate(self.of_session);
+        append_text(&mut self.data, key);
+        Aad::from(&self.data)
+    }
+}
+
+fn append_text(out: &mut Vec<u8>, text: &[u8]) {
+    // It is in a document of at most 16 MB.
+    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    out.extend_from_slice(text);
 }
 
 /// Appends the bytes of the binary, as they stand after its subtype.
 pub fn seal(
     out: &mut Vec<u8>,
     value: &Element<'_>,
-    place: &Place<'_>,
+    places: &mut Places,
     key: &LessSafeKey,
     fingerprint: [u8; FINGERPRINT],
     nonce: [u8; NONCE_LEN],
@@ -69,8 +81,8 @@ pub fn seal(
     out.extend_from_slice(&[value.kind as u8, 0]);
     out.extend_from_slice(value.value);
     out.push(0);
-    let aad = Aad::from(place.associated_data());
     let nonce = Nonce::assume_unique_for_key(nonce);
+    let aad = places.under(value.key);
     let tag = key.seal_in_place_separate_tag(nonce, aad, &mut out[start..]);
     // Fails for what is longer than 64 GiB.
     out.extend_from_slice(tag.map_err(|_| SealError::Malformed)?.as_ref());
@@ -103,14 +115,13 @@ impl<'a> Sealed<'a> {
     pub fn open(
         &self,
         out: &mut Vec<u8>,
-        place: &Place<'_>,
+        (places, name): (&mut Places, &[u8]),
         key: &LessSafeKey,
     ) -> Result<u8, SealError> {
         let start = out.len();
         out.extend_from_slice(self.encrypted);
-        let aad = Aad::from(place.associated_data());
         let nonce = Nonce::assume_unique_for_key(self.nonce);
-        let opened = key.open_in_place(nonce, aad, &mut out[start..]);
+        let opened = key.open_in_place(nonce, places.under(name), &mut out[start..]);
         let opened = opened.ok().and_then(|document| {
             let (length, rest) = document.split_first_chunk()?;
             let is_whole = i32::from_le_bytes(*length) as usize == document.len();

@@ -6,9 +6,9 @@ use mongodb::bson::{Bson, RawDocumentBuf};
 use serde_json::Value;
 
 use super::ids::IdHasher;
-use super::value::{self, Place, Sealed};
+use super::value::{self, Places, Sealed};
 use super::{Sealer, keys::Key};
-use crate::codec::Elements;
+use crate::codec::{Element, Elements};
 
 fn vectors(of: &str) -> Vec<Value> {
     let all: Value = serde_json::from_str(include_str!("../../docs/encryption-vectors.json"))
@@ -39,15 +39,17 @@ fn values() {
     for vector in vectors("values") {
         let key = Key::new(&bytes(&vector, "secret"));
         let (id, sealed) = (text(&vector, "id"), bytes(&vector, "sealed"));
-        let place = Place {
-            id,
-            key: text(&vector, "key").as_bytes(),
-        };
+        let name = text(&vector, "key").as_bytes();
+        let mut places = Places::of(id);
         let document = bytes(&vector, "bson");
         let element = Elements::of(&document).unwrap().advance().unwrap().unwrap();
+        let element = Element {
+            key: name,
+            ..element
+        };
         let mut opened = Vec::new();
         let parsed = Sealed::parse(&sealed).unwrap();
-        let kind = parsed.open(&mut opened, &place, &key.of_session(id));
+        let kind = parsed.open(&mut opened, (&mut places, name), &key.of_session(id));
         assert_eq!(kind, Ok(element.kind as u8));
         assert_eq!(opened, element.value);
         let mut out = Vec::new();
@@ -56,7 +58,7 @@ fn values() {
         value::seal(
             &mut out,
             &element,
-            &place,
+            &mut places,
             &session_key,
             key.fingerprint,
             nonce,
