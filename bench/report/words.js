@@ -23,7 +23,8 @@ const ON_INSTANT = 'on a server in memory of the benchmark\u2019s own, no claim 
 
 /** @param {string} server as it describes itself, such as `mongod 8.0.4, started for this run` */
 function serverInWords(server) {
-  if (server === INSTANT) return `Measured with ${INSTANT} in the place of MongoDB; Redis is itself.`
+  if (server === INSTANT)
+    return `Measured with ${INSTANT} in the place of MongoDB; Redis is itself.`
   const name = server.replace(/, (started for this run|from MONGODB_URI)$/, '')
   const kind = name.startsWith('SecantusDB') ? ', an emulator of MongoDB over WiredTiger' : ''
   return `Measured with ${name}${kind}.`
