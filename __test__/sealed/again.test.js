@@ -12,18 +12,25 @@ const path = require('node:path')
 const { text } = require('node:stream/consumers')
 const { describe, test } = require('node:test')
 
-const FOLDERS = ['concurrency', 'koa']
+const filesOf = (folder) =>
+  readdirSync(path.join(__dirname, '..', folder)).map((file) => `${folder}/${file}`)
+
+/** By what is on besides. */
+const RUNS = {
+  encryption: [...filesOf('concurrency'), ...filesOf('koa')],
+  hashIds: ['concurrency/history.test.js', 'concurrency/concurrency.test.js'],
+}
 
 /** A child of a test runner would report to it, and not say what failed. */
 const { NODE_TEST_CONTEXT, ...environment } = process.env
 
-describe('with every session encrypted', { timeout: 900_000 }, () => {
-  for (const folder of FOLDERS) {
-    for (const file of readdirSync(path.join(__dirname, '..', folder))) {
-      test(`all of ${folder}/${file} holds`, async () => {
-        const script = path.join(__dirname, '..', folder, file)
+for (const [what, files] of Object.entries(RUNS)) {
+  describe(`with ${what}`, { timeout: 900_000 }, () => {
+    for (const file of files) {
+      test(`all of ${file} holds`, async () => {
+        const script = path.join(__dirname, '..', file)
         const child = spawn(process.execPath, ['--test', '--test-reporter=spec', script], {
-          env: { ...environment, SEALED: '1' },
+          env: { ...environment, SEALED: what },
           stdio: ['ignore', 'pipe', 'inherit'],
         })
         const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'close')])
@@ -31,5 +38,5 @@ describe('with every session encrypted', { timeout: 900_000 }, () => {
         assert.match(output, /^ℹ pass [1-9]/m)
       })
     }
-  }
-})
+  })
+}

@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
 const { useDatabase } = require('../support/database')
+const { TcpProxy, faults } = require('../support/proxy')
 const { storedId } = require('../support/sealed-format')
 
 const KEY = 'a key for ids of more than thirty-two bytes'
@@ -243,6 +244,41 @@ describe('a session from before hashIds', { timeout: 120_000 }, () => {
       assert.equal(await store.get(`${id} too`), undefined)
     })
   }
+
+  it('keeps every change, and stays signed out, over a network that breaks', async () => {
+    const proxy = await TcpProxy.open(Number(new URL(database.uri).port))
+    const breaks = [faults.cutCommand, faults.cutReply, faults.loseReply()]
+    let commands = 0
+    const breaking = (exchange) => {
+      commands++
+      return commands % 9 === 0 ? breaks[(commands / 9) % 3](exchange) : faults.none(exchange)
+    }
+    const struck = proxy.inject(breaking, { times: Infinity })
+    const options = { connection: proxy.uri, hashIds: { key: KEY } }
+    const stores = [database.store(options), database.store(options)]
+    const sessions = Array.from({ length: 60 }, (_, number) => ({
+      id: `broken ${number}`,
+      isDestroyed: number % 3 === 0,
+    }))
+    for (const { id } of sessions) await plain.set(id, { start: 1 }, MAX_AGE)
+    await Promise.all(
+      sessions.map(async ({ id, isDestroyed }) => {
+        const writes = await Promise.all(
+          [0, 1, 2, 3].map((number) => request(stores[number % 2], id, { [number]: number })),
+        )
+        const all = writes.map((write) => write())
+        if (isDestroyed) all.push(stores[1].destroy(id))
+        await Promise.all(all)
+      }),
+    )
+    struck.end()
+    for (const { id, isDestroyed } of sessions) {
+      const expected = isDestroyed ? undefined : { 0: 0, 1: 1, 2: 2, 3: 3, start: 1 }
+      assert.deepEqual(await store.get(id), expected, id)
+    }
+    await Promise.all(stores.map((one) => one.close()))
+    await proxy.close()
+  })
 
   it('what a late first step leaves after a destroy is no session', async () => {
     await database

@@ -7,19 +7,21 @@ const { after, before } = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { BSON, MongoClient } = require('mongodb')
 const { startMongoDB } = require('../../scripts/servers/mongodb')
-const { openDocument, openSession } = require('./sealed-format')
+const { openDocument, openSession, storedId } = require('./sealed-format')
 const { SessionStore } = require('../..')
+
+const KEYS = ['every session is encrypted, says the test']
+/** By which those files find sessions. */
+const ENCRYPTED = { encryption: { keys: KEYS }, indexes: ['even', 'history'] }
 
 /**
  * What the stores of all tests are told besides: `__test__/sealed/again.test.js` runs some files once
- * more, with every session encrypted.
+ * more, with every session encrypted, or its id hashed as well.
  */
-const SEALED = process.env.SEALED
-  ? {
-      encryption: { keys: ['every session is encrypted, says the test'] },
-      indexes: ['even', 'history'], // by which those files find sessions
-    }
-  : undefined
+const SEALED = {
+  encryption: ENCRYPTED,
+  hashIds: { ...ENCRYPTED, hashIds: { key: KEYS[0] } },
+}[process.env.SEALED]
 
 /** The store makes its index in the background, and says nothing when it is there. */
 const INDEX_TIME_LIMIT = 30_000
@@ -69,14 +71,15 @@ class Database {
   async document(id, collection, options) {
     const records = this.collection(collection)
     if (!this.isSealed) return records.findOne({ _id: id }, options)
-    return openDocument(await records.findOne({ _id: id }), SEALED.encryption.keys, options)
+    const _id = SEALED.hashIds ? storedId(KEYS[0], id) : id
+    return openDocument(await records.findOne({ _id }), KEYS, options)
   }
 
   /** The bytes of a stored session, likewise. */
   async sessionBytes(id) {
     const record = await this.collection().findOne({ _id: id }, { raw: true })
     const bytes = Buffer.from(BSON.deserialize(record, { raw: true }).data)
-    return this.isSealed ? openSession(bytes, SEALED.encryption.keys, id) : bytes
+    return this.isSealed ? openSession(bytes, KEYS, id) : bytes
   }
 
   /** Whether the stores of all tests encrypt. */
