@@ -221,10 +221,14 @@ class SessionStore extends EventEmitter {
    */
   #list(open) {
     try {
-      const page = open()
-      return new Listing((after) => this.#call(() => page(after)))
+      const pages = open()
+      return new Listing({
+        next: (listing, after) => this.#call(() => pages.next(listing, after)),
+        leave: (listing) => this.#call(() => pages.leave(listing)),
+      })
     } catch (error) {
-      return new Listing(() => Promise.reject(error))
+      const fail = () => Promise.reject(error)
+      return new Listing({ next: fail, leave: fail })
     }
   }
 

@@ -108,6 +108,14 @@ pub struct Filter {
     pub has_operators: bool,
 }
 
+/// Who reads page by page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reader {
+    Listing(u32),
+    Sweep(u64),
+    Watch(u64),
+}
+
 /// What an operation looks for that concerns many sessions.
 #[derive(Debug)]
 pub enum Wide {
@@ -115,15 +123,19 @@ pub enum Wide {
     Length(Filter),
     /// Live sessions in the order of their stored ids, from behind one on.
     List {
+        reader: Reader,
         filter: Filter,
         after: Option<Id>,
         with_data: bool,
     },
     /// The ids of all that match, live or not, as the primary has them now.
     Find {
+        reader: Reader,
         filter: Arc<Filter>,
         after: Option<Id>,
     },
+    /// Nothing more: nobody reads on.
+    Leave(Reader),
     /// Nothing: it takes over what other stores wrote.
     Adopt(AdoptStep),
 }
@@ -181,6 +193,8 @@ pub struct Operation {
     pub former: Option<Id>,
     pub action: Action,
     pub submitted: Instant,
+    /// Its place in the order of the calls: for a part of a sweep, that of the sweep.
+    pub called: Instant,
     settled: AtomicBool,
     /// How many travel together with it, itself included; 0 while it waits.
     together: AtomicU32,
@@ -192,12 +206,14 @@ impl Operation {
     }
 
     pub fn of(caller: Caller, id: Id, action: Action) -> Self {
+        let now = Instant::now();
         Operation {
             caller,
             id,
             former: None,
             action,
-            submitted: Instant::now(),
+            submitted: now,
+            called: now,
             settled: AtomicBool::new(false),
             together: AtomicU32::new(0),
         }

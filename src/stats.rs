@@ -82,7 +82,7 @@ impl Call {
             },
             Action::Wide(Wide::Length(_)) => Call::Length,
             Action::Wide(Wide::Adopt(_)) => Call::Adopt,
-            Action::Wide(Wide::Find { .. }) => return None,
+            Action::Wide(Wide::Find { .. } | Wide::Leave(_)) => return None,
             Action::Sweep(sweep) => match sweep.filter.paths.is_empty() {
                 true => Call::Clear,
                 false => Call::DestroyMany,

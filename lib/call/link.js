@@ -139,7 +139,7 @@ class Link {
    */
   ids(filter, options) {
     const checked = readFilter(filter, options, this.#indexed)
-    return (after) => this.#send(wide.ids(checked, after))
+    return this.#pages((listing, after) => wide.ids(listing, checked, after))
   }
 
   /**
@@ -149,7 +149,23 @@ class Link {
    */
   all(filter, options) {
     const checked = readFilter(filter, options, this.#indexed)
-    return (after) => this.#send(wide.all(checked, after, this.#decode))
+    return this.#pages((listing, after) => wide.all(listing, checked, after, this.#decode))
+  }
+
+  /**
+   * @param {(listing: number, after: string | undefined) => Operation} page
+   * @returns {import('./listing').Pages<any>}
+   */
+  #pages(page) {
+    return {
+      next: (listing, after) => this.#send(page(listing, after)),
+      // Nobody called it.
+      leave: (listing) => {
+        const leave = wide.leave(listing)
+        this.#dispatch(leave)
+        return leave.promise
+      },
+    }
   }
 
   /**
@@ -176,7 +192,7 @@ class Link {
     return new Changes(readFilter(filter, options, this.#indexed), {
       open: (follow) => this.#send(follow),
       next: (next) => {
-        next.send(undefined, this.#operations.add(next, this))
+        this.#cross(next, undefined)
         return next.promise
       },
       isOpen: () => !this.#closed,
@@ -231,7 +247,21 @@ class Link {
     } else if (this.#former.size > 0 && this.#isBehind(operation)) {
       this.#hold(operation, this.#options.timeoutMS, BEHIND)
     } else {
-      operation.send(this.#sessions, this.#operations.add(operation, this))
+      this.#cross(operation, this.#sessions)
+    }
+  }
+
+  /**
+   * @param {Operation} operation
+   * @param {Sessions | undefined} sessions
+   */
+  #cross(operation, sessions) {
+    const token = this.#operations.add(operation, this)
+    try {
+      operation.send(sessions, token)
+    } catch {
+      // Nobody else would answer. What the binding says repeats its arguments.
+      this.#operations.settle(token, INTERNAL, 0)
     }
   }
 
@@ -352,6 +382,8 @@ class Link {
     this.#closing.add(closing)
   }
 }
+
+const INTERNAL = { code: 'ERR_SERVER', message: 'the store failed internally' }
 
 const NOWHERE = {
   code: 'ERR_UNAVAILABLE',

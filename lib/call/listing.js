@@ -1,10 +1,14 @@
 'use strict'
 
 /**
- * Gives the page behind an id.
+ * How sessions are read, page by page: under the number of the reader, from behind an id on.
  * @template Item
- * @typedef {(after: string | undefined) => Promise<import('./wide').Page<Item>>} Pages
+ * @typedef {object} Pages
+ * @property {(listing: number, after: string | undefined) => Promise<import('./wide').Page<Item>>} next
+ * @property {(listing: number) => Promise<unknown>} leave
  */
+
+let listings = 0
 
 /**
  * What is found of the sessions, page by page, as it is asked for: memory does not grow with the
@@ -12,23 +16,29 @@
  * @template Item
  */
 class Listing {
-  #page
+  #pages
 
-  /** @param {Pages<Item>} page */
-  constructor(page) {
-    this.#page = page
+  /** @param {Pages<Item>} pages */
+  constructor(pages) {
+    this.#pages = pages
   }
 
   async *[Symbol.asyncIterator]() {
+    const listing = listings++
     /** @type {string | undefined} */
     let after
-    while (true) {
-      const { items, last, isLast } = await this.#page(after)
-      yield* items
-      if (isLast || last === undefined) {
-        return
+    let isLast = false
+    try {
+      while (!isLast) {
+        const page = await this.#pages.next(listing, after)
+        after = page.last
+        isLast = page.isLast || after === undefined
+        yield* page.items
       }
-      after = last
+    } finally {
+      if (!isLast) {
+        await this.#pages.leave(listing).catch(() => {}) // gone with whatever failed
+      }
     }
   }
 

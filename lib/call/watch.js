@@ -102,7 +102,8 @@ class Changes {
   /** @returns {Promise<IteratorResult<Change, undefined>>} */
   next() {
     const next = this.#last.then(() => this.#next())
-    this.#last = next
+    // Whoever waits is told of a failure, and who asks again that there is no more.
+    this.#last = next.catch(() => {})
     return next
   }
 
@@ -127,8 +128,11 @@ class Changes {
     try {
       await this.#link.open(follow)
     } catch (error) {
-      follow.end()
+      this.#end()
       throw error
+    }
+    if (this.#ended) {
+      follow.end() // it was left while it was held back
     }
   }
 

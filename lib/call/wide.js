@@ -64,26 +64,28 @@ function destroyMany({ paths, hasOperators }, except, isTold, name = 'destroyMan
  */
 
 /**
+ * @param {number} listing
  * @param {Filter} filter
  * @param {string | undefined} after the last id of the page before
  */
-function ids({ paths, hasOperators }, after) {
+function ids(listing, { paths, hasOperators }, after) {
   return new WideOperation(
     'ids',
-    (sessions, token) => sessions.list(token, paths, hasOperators, false, after),
+    (sessions, token) => sessions.list(token, listing, paths, hasOperators, false, after),
     (found) => page(found, (id) => id),
   )
 }
 
 /**
+ * @param {number} listing
  * @param {Filter} filter
  * @param {string | undefined} after
  * @param {(content: any) => object} decode
  */
-function all({ paths, hasOperators }, after, decode) {
+function all(listing, { paths, hasOperators }, after, decode) {
   return new WideOperation(
     'all',
-    (sessions, token) => sessions.list(token, paths, hasOperators, true, after),
+    (sessions, token) => sessions.list(token, listing, paths, hasOperators, true, after),
     (found) => {
       const { contents = [], updatedAt = [], expiresAt = [] } = found
       return page(found, (id, index) => ({
@@ -93,6 +95,18 @@ function all({ paths, hasOperators }, after, decode) {
         expiresAt: date(expiresAt[index]),
       }))
     },
+  )
+}
+
+/**
+ * Ends a listing before its last page.
+ * @param {number} listing
+ */
+function leave(listing) {
+  return new WideOperation(
+    'leave',
+    (sessions, token) => sessions.leave(token, listing),
+    () => undefined,
   )
 }
 
@@ -127,4 +141,4 @@ function date(time) {
   return time === 0 ? undefined : new Date(time)
 }
 
-module.exports = { WideOperation, length, destroyMany, ids, all }
+module.exports = { WideOperation, length, destroyMany, ids, all, leave }

@@ -29,11 +29,13 @@ pub async fn run(collection: &Collection, operation: &Operation, deadline: Insta
             count.map(Outcome::Counted)
         }
         Wide::List {
+            reader,
             filter,
             after,
             with_data,
         } => {
             let look = Look {
+                reader: *reader,
                 filter,
                 after: after.as_ref(),
                 most: if *with_data { WITH_DATA } else { WITHOUT_DATA },
@@ -42,8 +44,13 @@ pub async fn run(collection: &Collection, operation: &Operation, deadline: Insta
             };
             page(collection, look, deadline).await
         }
-        Wide::Find { filter, after } => {
+        Wide::Find {
+            reader,
+            filter,
+            after,
+        } => {
             let look = Look {
+                reader: *reader,
                 filter,
                 after: after.as_ref(),
                 most: TO_DESTROY,
@@ -51,6 +58,10 @@ pub async fn run(collection: &Collection, operation: &Operation, deadline: Insta
                 is_live: false,
             };
             page(collection, look, deadline).await
+        }
+        Wide::Leave(reader) => {
+            collection.leave(*reader);
+            Ok(Outcome::Missing)
         }
         Wide::Adopt(step) => {
             let done = adopt::run(collection, step, deadline).await;

@@ -20,7 +20,7 @@ use crate::record::{self, MAX_RECORD_SIZE};
 use crate::seal::Sealer;
 
 /// The pause before a swap that somebody else was faster than is tried again.
-const SWAP_PAUSE: Duration = Duration::from_millis(2);
+pub(super) const SWAP_PAUSE: Duration = Duration::from_millis(2);
 
 /// How a `set` gets to the server.
 enum Plan<'a> {

@@ -10,10 +10,9 @@ use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 use tokio::time::Instant;
 
 use super::home::{Home, Sighting};
-use super::set::may_wait;
+use super::set::{SWAP_PAUSE, may_wait};
 use super::{Batch, Ended, id_of};
-use crate::collection::{self, Command, Dates, Statement, Written};
-use crate::error::Failure;
+use crate::collection::{self, Command, Dates, Statement, Unread, Written};
 use crate::operation::{Action, Id, Operation, Outcome, Renewal};
 use crate::record;
 
@@ -30,7 +29,13 @@ impl Batch<'_> {
             let failed = |touch: &Arc<_>, failure| (Arc::clone(touch), Outcome::Failed(failure));
             let (touches, statements) = match self.renewals(&left, &mut ended).await {
                 Ok(planned) => planned,
-                Err(failure) => {
+                Err(Unread::HeldUp) => {
+                    for touch in &left {
+                        self.leave.alone(std::slice::from_ref(touch));
+                    }
+                    return ended;
+                }
+                Err(Unread::Failed(failure)) => {
                     let left = left.iter();
                     ended.extend(left.map(|touch| failed(touch, failure.clone())));
                     return ended;
@@ -46,6 +51,10 @@ impl Batch<'_> {
                 ended.extend(left.map(|touch| failed(touch, out_of_time())));
                 return ended;
             }
+            if !ended.is_empty() {
+                self.leave.ended(std::mem::take(&mut ended));
+            }
+            tokio::time::sleep(SWAP_PAUSE).await;
         }
     }
 
@@ -54,12 +63,10 @@ impl Batch<'_> {
         &self,
         touches: &Touches,
         ended: &mut Vec<Ended>,
-    ) -> Result<(Touches, Vec<Statement>), Failure> {
+    ) -> Result<(Touches, Vec<Statement>), Unread> {
         let ids = touches.iter().flat_map(|touch| touch.stored_ids().cloned());
         let ids: Vec<Id> = ids.collect();
-        let found = (self.collection)
-            .find_ends(&ids, self.trip.deadline)
-            .await?;
+        let found = self.collection.find_ends(&ids, self.trip).await?;
         let found: HashMap<Id, RawDocumentBuf> = (found.into_iter())
             .filter_map(|record| Some((id_of(&record)?, record)))
             .collect();
@@ -92,7 +99,9 @@ impl Batch<'_> {
                 ended.push((touch.clone(), Outcome::Unchanged));
                 continue;
             }
-            statements.push(collection::write_end(&touch.id, &at, expire, dates));
+            statements.push(collection::write_end(
+                &touch.id, &at, session, expire, dates,
+            ));
             renewed.push(touch.clone());
         }
         Ok((renewed, statements))
@@ -137,8 +146,8 @@ impl Batch<'_> {
 struct End {
     /// Of the record, in milliseconds from now.
     lifetime: i64,
-    /// koa-session's own, as it is stored: milliseconds since 1970.
-    expire: Option<f64>,
+    /// koa-session's own, as it stores it: milliseconds since 1970.
+    expire: f64,
 }
 
 impl End {
@@ -146,7 +155,7 @@ impl End {
         let Action::Touch(renewal) = touch.action else {
             return End {
                 lifetime: 0,
-                expire: None,
+                expire: 0.0,
             };
         };
         let Renewal {
@@ -159,11 +168,9 @@ impl End {
         let lifetime = lifetime.or(max_age).or(longer).unwrap_or(otherwise);
         let now = record::now();
         let of_cookie = max_age.or(own).unwrap_or(lifetime);
-        let has_own_end = matches!(session.get("_expire"), Ok(Some(_)));
-        let end = record::expiry(now, of_cookie).timestamp_millis() as f64;
         End {
             lifetime,
-            expire: has_own_end.then_some(end),
+            expire: record::expiry(now, of_cookie).timestamp_millis() as f64,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::Sessions;
 use crate::adopt::Kinds;
 use crate::dispatch::Watched;
 use crate::error::Failure;
-use crate::operation::{Action, AdoptStep, Filter, Id, Place, Sweep, Wide};
+use crate::operation::{Action, AdoptStep, Filter, Id, Place, Reader, Sweep, Wide};
 
 #[napi]
 impl Sessions {
@@ -21,25 +21,34 @@ impl Sessions {
         Ok(())
     }
 
-    /// Live sessions, from behind an id on.
+    /// The next live sessions of a listing, or those behind an id where it is not known any more.
     #[napi(
-        ts_args_type = "token: number, paths: Uint8Array, hasOperators: boolean, withData: boolean, after?: string"
+        ts_args_type = "token: number, listing: number, paths: Uint8Array, hasOperators: boolean, withData: boolean, after?: string"
     )]
     pub fn list(
         &self,
         token: u32,
+        listing: u32,
         paths: BufferSlice<'_>,
         has_operators: bool,
         with_data: bool,
         after: Option<String>,
     ) -> Result<()> {
         let list = Wide::List {
+            reader: Reader::Listing(listing),
             filter: filter(&paths, has_operators)?,
             after: after.map(Id::from),
             with_data,
         };
         self.submit(token, "", Action::Wide(list));
         Ok(())
+    }
+
+    /// Nobody reads on in the listing.
+    #[napi]
+    pub fn leave(&self, token: u32, listing: u32) {
+        let leave = Wide::Leave(Reader::Listing(listing));
+        self.submit(token, "", Action::Wide(leave));
     }
 
     /// Destroys all that match but those in `except`; where `is_told`, says which.

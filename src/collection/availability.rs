@@ -67,18 +67,21 @@ impl Availability {
     /// Whether all servers that take writes say, of a command that is sent again, which of its
     /// statements they had executed before (`retriedStmtIds`): MongoDB does since 5.0.
     pub fn names_repeated_statements(&self) -> bool {
-        self.is_since(WIRE_VERSION_OF_5_0)
+        self.is_since(WIRE_VERSION_OF_5_0).unwrap_or(true)
     }
 
-    /// Whether a collection may keep what a document was before it was changed: since 6.0.
-    pub fn may_keep_pre_images(&self) -> bool {
+    /// Whether a collection may keep what a document was before it was changed: since 6.0. `None` while no
+    /// server is there to tell.
+    pub fn may_keep_pre_images(&self) -> Option<bool> {
         self.is_since(WIRE_VERSION_OF_6_0)
     }
 
-    fn is_since(&self, wire_version: i32) -> bool {
+    fn is_since(&self, wire_version: i32) -> Option<bool> {
         let seen = self.lock();
-        let mut takers = seen.servers.values().filter(|server| server.takes_writes);
-        takers.all(|server| server.wire_version >= wire_version)
+        let takers = seen.servers.values().filter(|server| server.takes_writes);
+        takers
+            .map(|server| server.wire_version >= wire_version)
+            .reduce(|all, each| all && each)
     }
 
     pub fn is_available(&self) -> bool {

@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::future::IntoFuture;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mongodb::bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
@@ -26,20 +27,25 @@ use super::failure::Sorted;
 use super::query::matching_in;
 use super::{Collection, FIRST_PAUSE, Look, MAX_PAUSE};
 use crate::error::{Code, Failure};
-use crate::operation::{Change, Filter, Id};
+use crate::operation::{Change, Filter, Id, Reader};
 use crate::record;
 
 /// The server answers at least this often, also where nothing happens.
 const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 /// The server cannot begin where the stream ended: it knows no longer what has happened since.
-const HISTORY_LOST: [i32; 5] = [136, 280, 286, 40585, 40615];
+const HISTORY_LOST: [i32; 6] = [136, 260, 280, 286, 40585, 40615];
 
 /// How servers refuse what they do not have.
 const NO_CHANGE_STREAMS: [i32; 8] = [20, 59, 115, 136, 238, 304, 40324, 40573];
 
+/// After so many failures in a row that are not passing, the stream begins anew, behind a gap.
+const MOST_FAILURES: u32 = 5;
+
 /// So many sessions are looked at in one go.
 const PAGE: usize = 2000;
+
+static WATCHES: AtomicU64 = AtomicU64::new(0);
 
 type Stream = ChangeStream<ChangeStreamEvent<RawDocumentBuf>>;
 
@@ -50,6 +56,11 @@ pub struct Changes {
     token: Option<ResumeToken>,
     /// With a filter: the sessions that matched, and when they end.
     known: HashMap<Id, Option<i64>>,
+    reader: Reader,
+    /// How often in a row the stream failed without bringing it further.
+    failures: u32,
+    /// Whether the servers may keep pre-images, as far as any was there to tell.
+    may_keep_pre_images: bool,
 }
 
 impl Changes {
@@ -65,6 +76,9 @@ impl Changes {
             stream: None,
             token: None,
             known: HashMap::new(),
+            reader: Reader::Watch(WATCHES.fetch_add(1, Ordering::Relaxed)),
+            failures: 0,
+            may_keep_pre_images: false,
         };
         let mut pause = FIRST_PAUSE;
         while let Err(sorted) = changes.begin(deadline).await {
@@ -88,14 +102,23 @@ impl Changes {
             };
             let patience = LONGEST_SILENCE + self.collection.timeout;
             let event = match timeout(patience, stream.next_if_any()).await {
-                Ok(Ok(event)) => event,
-                // The driver has tried once itself, and a network that swallowed the question
-                // swallows the answer.
-                Ok(Err(_)) | Err(_) => {
+                Ok(Ok(event)) if event.is_some() || stream.is_alive() => event,
+                // The driver has tried once itself; and a network that swallowed the question swallows
+                // the answer.
+                Ok(Err(error)) => {
+                    let sorted = self.collection.availability.sort(&error);
+                    self.fail(&sorted);
+                    sleep(self.pause()).await;
+                    continue;
+                }
+                Ok(Ok(_)) | Err(_) => {
                     self.stream = None;
+                    self.failures += 1;
+                    sleep(self.pause()).await;
                     continue;
                 }
             };
+            self.failures = 0;
             self.token = stream.resume_token().or(self.token.take());
             if let Some(change) = event.and_then(|event| self.change(event)) {
                 if matches!(change, Change::Gap) {
@@ -106,6 +129,20 @@ impl Changes {
                 return Ok(change);
             }
         }
+    }
+
+    /// The stream ends, and its token with it where the server can make nothing of that any more.
+    fn fail(&mut self, sorted: &Sorted) {
+        self.stream = None;
+        self.failures += 1;
+        let is_lost = (sorted.failure.mongo_code).is_some_and(|code| HISTORY_LOST.contains(&code));
+        if is_lost || (self.failures > MOST_FAILURES && !sorted.retry) {
+            self.token = None;
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        (FIRST_PAUSE * 2_u32.saturating_pow(self.failures.min(8))).min(MAX_PAUSE)
     }
 
     /// Tells whether something may have been missed meanwhile. Waits for a server for as long as there is
@@ -141,6 +178,7 @@ impl Changes {
             .collection_with_options::<RawDocumentBuf>(collection.records.name(), options);
         let watch = records.watch().pipeline(self.pipeline());
         let watch = watch.max_await_time(LONGEST_SILENCE);
+        let is_new = self.token.is_none();
         let watch = match self.token.clone() {
             // Also behind the end of a stream, as when the collection was dropped.
             Some(token) => watch.start_after(token),
@@ -150,7 +188,9 @@ impl Changes {
             true => watch.full_document(FullDocumentType::UpdateLookup),
             false => watch,
         };
-        let watch = match collection.availability.may_keep_pre_images() {
+        let may_keep = collection.availability.may_keep_pre_images();
+        self.may_keep_pre_images = may_keep.unwrap_or(self.may_keep_pre_images);
+        let watch = match self.may_keep_pre_images {
             true => watch.full_document_before_change(FullDocumentBeforeChangeType::WhenAvailable),
             false => watch,
         };
@@ -158,6 +198,9 @@ impl Changes {
         self.token = stream.resume_token().or(self.token.take());
         self.stream = Some(stream);
         if self.has_filter() {
+            if is_new {
+                self.known.clear();
+            }
             self.find_known().await?;
         }
         Ok(())
@@ -172,6 +215,7 @@ impl Changes {
         let mut after: Option<Id> = None;
         loop {
             let look = Look {
+                reader: self.reader,
                 filter: &self.filter,
                 after: after.as_ref(),
                 most: PAGE,
@@ -189,6 +233,7 @@ impl Changes {
             let found = found.into_iter();
             (self.known).extend(found.filter_map(|(id, end)| Some((id?, end))));
             if is_last || after.is_none() {
+                collection.leave(self.reader);
                 return Ok(());
             }
         }

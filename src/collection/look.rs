@@ -1,21 +1,33 @@
-//! Looking through the collection, in the order of the ids. A page is one query, which leaves nothing
-//! open on the server: the next one begins behind its last id, on whichever server there is then.
+//! Looking through the collection, page by page, in the order of the ids.
+//!
+//! Who reads has a cursor, from which each page is taken. It may be gone when the next page is asked for:
+//! after a failover, or when that takes more than ten minutes. Then another one begins behind the last id.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::TryStreamExt;
+use mongodb::Cursor;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use tokio::time::Instant;
 
-use super::Collection;
 use super::query::matching;
+use super::sent::Sent;
+use super::trip::{Stopped, Trip};
+use super::{Collection, Unread};
 use crate::error::Failure;
-use crate::operation::{Filter, Id};
+use crate::operation::{Filter, Id, Reader};
 use crate::record;
 use crate::seal::Sealer;
 
 /// A page ends when it has so many bytes, though there is room for more sessions.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
+/// The cursors of those who read.
+pub type Cursors = Mutex<HashMap<Reader, Cursor<RawDocumentBuf>>>;
+
 pub struct Look<'a> {
+    pub reader: Reader,
     pub filter: &'a Filter,
     pub after: Option<&'a Id>,
     /// So many records at most.
@@ -47,28 +59,48 @@ impl Collection {
         }
         let mut attempts = self.attempts(deadline);
         loop {
+            let cursor = self.lock_cursors().remove(&look.reader);
+            let has_gone_on = cursor.is_some();
             let read = async {
-                let find = records.find(query.clone()).projection(fields.clone());
-                let find = find.sort(doc! { "_id": 1 });
-                let mut cursor = find.limit(look.most as i64).await?;
+                let mut cursor = match cursor {
+                    Some(cursor) => cursor,
+                    None => {
+                        let find = records.find(query.clone()).projection(fields.clone());
+                        let most = u32::try_from(look.most).unwrap_or(u32::MAX);
+                        find.sort(doc! { "_id": 1 }).batch_size(most).await?
+                    }
+                };
                 let mut found = Vec::new();
                 let mut size = 0;
-                while cursor.advance().await? {
-                    let record = cursor.current();
-                    size += record.as_bytes().len();
-                    found.push(make(record));
-                    if size >= MOST_BYTES {
-                        return Ok((found, false));
+                while found.len() < look.most && size < MOST_BYTES {
+                    if !cursor.advance().await? {
+                        return Ok((found, None));
                     }
+                    size += cursor.current().as_bytes().len();
+                    found.push(make(cursor.current()));
                 }
-                let is_last = found.len() < look.most;
-                Ok((found, is_last))
+                Ok((found, Some(cursor)))
             };
             match self.in_time(deadline, read).await {
-                Ok(found) => return Ok(found),
+                Ok((found, cursor)) => {
+                    let is_last = cursor.is_none();
+                    let cursor = cursor.map(|cursor| (look.reader, cursor));
+                    self.lock_cursors().extend(cursor);
+                    return Ok((found, is_last));
+                }
+                Err(_) if has_gone_on && Instant::now() < deadline => {}
                 Err(sorted) => attempts.again(sorted).await?,
             }
         }
+    }
+
+    /// Nobody reads on: the driver tells the server.
+    pub fn leave(&self, reader: Reader) {
+        self.lock_cursors().remove(&reader);
+    }
+
+    fn lock_cursors(&self) -> MutexGuard<'_, HashMap<Reader, Cursor<RawDocumentBuf>>> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many live sessions match.
@@ -106,17 +138,20 @@ impl Collection {
             matching(filter, self.sealer.as_deref())
         });
         of_ids(&mut query, ids);
-        let found = self.find_fields(query, doc! { "_id": 1 }, deadline).await?;
+        let mut attempts = self.attempts(deadline);
+        let found = loop {
+            let read = self.read_fields(&query, doc! { "_id": 1 });
+            match self.in_time(deadline, read).await {
+                Ok(found) => break found,
+                Err(sorted) => attempts.again(sorted).await?,
+            }
+        };
         let id = |record: &RawDocumentBuf| record.get_str("_id").ok().map(Id::from);
         Ok(found.iter().filter_map(id).collect())
     }
 
     /// Of the records of these ids, as the primary has them now, what says when they end.
-    pub async fn find_ends(
-        &self,
-        ids: &[Id],
-        deadline: Instant,
-    ) -> Result<Vec<RawDocumentBuf>, Failure> {
+    pub async fn find_ends(&self, ids: &[Id], trip: &Trip) -> Result<Vec<RawDocumentBuf>, Unread> {
         let mut query = match self.hashes_ids {
             true => doc! {}, // a mark of a move has none
             false => doc! { "data": { "$type": "object" } },
@@ -126,27 +161,28 @@ impl Collection {
         for mark in [record::PENDING, record::MOVED] {
             fields.insert(mark.as_str(), 1);
         }
-        self.find_fields(query, fields, deadline).await
-    }
-
-    async fn find_fields(
-        &self,
-        query: Document,
-        fields: Document,
-        deadline: Instant,
-    ) -> Result<Vec<RawDocumentBuf>, Failure> {
-        let mut attempts = self.attempts(deadline);
+        let mut attempts = self.attempts(trip.deadline);
         loop {
-            let read = async {
-                let find = self.latest.find(query.clone());
-                let cursor = find.projection(fields.clone()).await?;
-                cursor.try_collect().await
-            };
-            match self.in_time(deadline, read).await {
-                Ok(found) => return Ok(found),
-                Err(sorted) => attempts.again(sorted).await?,
+            let read = self.in_time(trip.deadline, self.read_fields(&query, fields.clone()));
+            match trip
+                .wait(self, || ids.len() > 1, &Sent::default(), read)
+                .await
+            {
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(sorted)) => attempts.again(sorted).await.map_err(Unread::Failed)?,
+                Err(Stopped::HeldUp) => return Err(Unread::HeldUp),
+                Err(Stopped::Recalled) => return Err(Unread::Failed(self.out_of_time())),
             }
         }
+    }
+
+    async fn read_fields(
+        &self,
+        query: &Document,
+        fields: Document,
+    ) -> mongodb::error::Result<Vec<RawDocumentBuf>> {
+        let find = self.latest.find(query.clone());
+        find.projection(fields).await?.try_collect().await
     }
 }
 

@@ -55,6 +55,7 @@ pub use changes::Changes;
 use failure::Sorted;
 pub use failure::{blames_a_session, timeout, too_large};
 pub use foreign::{Field, Foreign};
+use look::Cursors;
 pub use look::Look;
 pub use moving::{abandon_move, begin_move, end_move, expire_mark, mark_moved};
 use numbers::Numbers;
@@ -105,6 +106,7 @@ pub struct Collection {
     numbers: Numbers,
     transaction_number: AtomicI64,
     sessions: Mutex<Vec<ClientSession>>,
+    cursors: Cursors,
     /// How many fences may be under way at once.
     fence_room: Semaphore,
     /// The same of fences that have waited for long.
@@ -149,6 +151,7 @@ impl Collection {
             probe: tokio::sync::Mutex::default(),
             transaction_number: AtomicI64::new(0),
             sessions: Mutex::default(),
+            cursors: Cursors::default(),
             made: Notify::new(),
             database,
             client,

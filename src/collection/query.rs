@@ -17,14 +17,20 @@ pub fn matching(filter: &Filter, sealer: Option<&Sealer>) -> Document {
 /// The same where the record is in a field of another document, `record` being its path with the dot.
 pub fn matching_in(record: &str, filter: &Filter, sealer: Option<&Sealer>) -> Document {
     let paths = filter.paths.clone();
+    if paths.is_empty() {
+        return paths;
+    }
     let in_record = |path: &str| format!("{record}{}", in_data(path));
-    match (sealer, filter.has_operators) {
+    let mut query = match (sealer, filter.has_operators) {
         (Some(sealer), _) => by_lookups(record, paths, sealer),
         (None, true) => with_operators(&in_record, paths),
         (None, false) => (paths.into_iter())
             .map(|(path, value)| (in_record(&path), literally(value)))
             .collect(),
-    }
+    };
+    // Where it asks for what is not there, documents that are no sessions match as well.
+    query.insert(format!("{record}data"), doc! { "$type": "object" });
+    query
 }
 
 /// Sessions that are sealed, by the hashes of the values under each of the keys; and those that are
@@ -37,11 +43,7 @@ fn by_lookups(record: &str, paths: Document, sealer: &Sealer) -> Document {
         let plain = doc! { format!("{record}{}", in_data(&path)): literally(value) };
         Bson::Document(doc! { "$or": [sealed, plain] })
     });
-    let each: Vec<Bson> = each.collect();
-    match each.is_empty() {
-        true => Document::new(),
-        false => doc! { "$and": each },
-    }
+    doc! { "$and": each.collect::<Vec<_>>() }
 }
 
 /// The field that holds the hashes of the values at a path in `data`.
@@ -123,6 +125,7 @@ mod tests {
             "data.user.id": { "$eq": 42 },
             "data.roles": { "$eq": ["a"] },
             "data.gone": { "$eq": Bson::Null, "$exists": true },
+            "data": { "$type": "object" },
         };
         assert_eq!(literal, expected);
     }
@@ -133,6 +136,7 @@ mod tests {
         let expected = doc! {
             "data.n": { "$gt": 1 },
             "$or": [{ "data.a": 1 }, { "$and": [{ "data.b": 2 }] }],
+            "data": { "$type": "object" },
         };
         assert_eq!(query(filter, true), expected);
     }

@@ -181,15 +181,19 @@ pub(super) fn unchanged(id: &Id, stored: &RawDocument, besides: usize) -> RawDoc
     unchanged
 }
 
-/// Renews the end of a session that is there, and koa-session's own where it is still so that there is
-/// one.
-pub fn write_end(id: &Id, at: &Id, expire: Option<f64>, dates: Dates) -> Statement {
+/// Renews the end of a session that is there, and koa-session's own where it has one, if what koa-session
+/// says of its life is still as it was seen.
+pub fn write_end(id: &Id, at: &Id, seen: &RawDocument, expire: f64, dates: Dates) -> Statement {
     let mut set = RawDocumentBuf::new();
-    let mut same = RawDocumentBuf::new();
-    same.append(cstr!("$exists"), expire.is_some());
     let mut filter = filter(at);
-    filter.append(EXPIRE, same);
-    if let Some(expire) = expire {
+    filter.append(cstr!("data"), operator(cstr!("$type"), "object"));
+    match seen.get(cstr!("_maxAge")) {
+        Ok(Some(max_age)) => filter.append(MAX_AGE, operator(cstr!("$eq"), max_age)),
+        _ => filter.append(MAX_AGE, operator(cstr!("$exists"), false)),
+    }
+    let has_own = matches!(seen.get(cstr!("_expire")), Ok(Some(_)));
+    filter.append(EXPIRE, operator(cstr!("$exists"), has_own));
+    if has_own {
         set.append(EXPIRE, expire);
     }
     dates.append_to(&mut set);
@@ -197,6 +201,7 @@ pub fn write_end(id: &Id, at: &Id, expire: Option<f64>, dates: Dates) -> Stateme
 }
 
 const EXPIRE: &CStr = cstr!("data._expire");
+const MAX_AGE: &CStr = cstr!("data._maxAge");
 
 /// What one command may carry of a session that is there and one that takes its place, in bytes.
 const FITS: usize = 15 * 1024 * 1024;

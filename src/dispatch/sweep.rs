@@ -59,13 +59,11 @@ impl Sweeper {
 
     pub async fn run(mut self) {
         let swept = self.sweep().await;
-        let outcome = match swept.err().or(self.failure) {
+        let outcome = match swept.err().or(self.failure.take()) {
             Some(failure) => Outcome::Failed(failure),
             None => Outcome::Counted(self.destroyed),
         };
-        report(&*self.completions, vec![(self.operation, outcome)]);
-        // Only now: until then the store has not ended.
-        let _ = self.news.send(News::Swept(self.number));
+        report(&*self.completions, vec![(self.operation.clone(), outcome)]);
     }
 
     /// One session that cannot be destroyed does not keep the others; a page of which none can ends it.
@@ -122,5 +120,15 @@ impl Sweeper {
             self.completions.destroyed(destroyed);
         }
         has_destroyed
+    }
+}
+
+/// However it ends, and be it by a mistake: nobody waits for it any more. Until then the store has not
+/// ended.
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        let failed = Outcome::Failed(Failure::internal());
+        report(&*self.completions, vec![(self.operation.clone(), failed)]);
+        let _ = self.news.send(News::Swept(self.number));
     }
 }

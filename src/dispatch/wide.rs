@@ -1,10 +1,10 @@
 //! Operations that concern many sessions: looking for some, and sweeps that destroy all they find.
 //!
-//! Such an operation begins when all that was called before it has ended, on whichever session. What is
-//! called after it does not wait for it, with one exception: until a sweep has found its first page,
-//! operations on single sessions are held back, so that they come after it, as they were called. That is
-//! over after [`ORDER_PATIENCE`]: without an index a search may take long, and the application must
-//! not stand still for it. A session that was written whole since the sweep was called stays.
+//! Such an operation begins when all writes that were called before it have ended, on whichever session.
+//! What is called after it does not wait for it, with one exception: until a sweep has found its first
+//! page, all are held back, so that they come after it, as they were called. That is over after
+//! [`ORDER_PATIENCE`]: without an index a search may take long, and the application must not stand still
+//! for it. A session that this store has written whole since the sweep was called stays.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -15,10 +15,11 @@ use tokio::task::JoinSet;
 
 use super::connection::Connection;
 use super::errand::report;
+use super::lanes::Kind;
 use super::sweep::Sweeper;
 use super::worker::Worker;
 use crate::batch::look;
-use crate::operation::{Action, Caller, Filter, Id, Operation, Outcome, Wide};
+use crate::operation::{Action, Caller, Filter, Id, Operation, Outcome, Reader, Wide};
 use crate::seal::ids::is_hash;
 
 /// How long what is called after a sweep waits for it.
@@ -30,7 +31,7 @@ const PART_OF_CONNECTIONS: usize = 8;
 
 #[derive(Default)]
 pub struct WideOperations {
-    waiting: Vec<Waiting>,
+    waiting: Vec<Arc<Operation>>,
     /// Those that look through the collection.
     pub looks: JoinSet<()>,
     pub sweepers: JoinSet<()>,
@@ -44,21 +45,6 @@ pub struct WideOperations {
 }
 
 pub type SweepNumber = u64;
-
-struct Waiting {
-    operation: Arc<Operation>,
-    /// What was called before.
-    before: Vec<Arc<Operation>>,
-}
-
-impl Waiting {
-    fn may_go(&mut self) -> bool {
-        while self.before.last().is_some_and(|last| last.is_settled()) {
-            self.before.pop();
-        }
-        self.before.is_empty()
-    }
-}
 
 struct SweepUnderWay {
     operation: Arc<Operation>,
@@ -75,12 +61,12 @@ impl WideOperations {
         self.sweeps.values().map(|sweep| &sweep.operation)
     }
 
-    /// Whether a sweep that was called before still holds this back.
-    fn is_held_back(&self, operation: &Operation) -> bool {
+    /// Whether a sweep that was called before still holds back what was called then.
+    fn holds_back(&self, called: Instant) -> bool {
         let mut sweeps = self.sweeps.values();
         sweeps.any(|sweep| {
             let holds = (sweep.holds_back).is_some_and(|since| since.elapsed() < ORDER_PATIENCE);
-            holds && sweep.operation.submitted < operation.submitted
+            holds && sweep.operation.called < called
         })
     }
 }
@@ -95,14 +81,14 @@ impl Worker {
                 self.wide.to_watch.push(operation);
             }
             Action::Wide(_) => {
-                let before = self.accepted.iter().filter(|one| !one.is_settled());
-                let before = before.cloned().collect();
                 self.accepted.push_back(operation.clone());
-                self.wide.waiting.push(Waiting { operation, before });
+                self.wide.waiting.push(operation);
             }
             _ => {
                 self.accepted.push_back(operation.clone());
-                match self.wide.is_held_back(&operation) {
+                // Not before others that are held back: one of them may be on the same session.
+                let is_behind = !self.wide.behind.is_empty();
+                match is_behind || self.wide.holds_back(operation.called) {
                     true => self.wide.behind.push_back(operation),
                     false => self.lanes.add(operation),
                 }
@@ -113,7 +99,7 @@ impl Worker {
     /// What was held back goes on, once no sweep needs it to wait.
     pub(super) fn let_go(&mut self) {
         while let Some(next) = self.wide.behind.front() {
-            if self.wide.is_held_back(next) {
+            if self.wide.holds_back(next.called) {
                 return;
             }
             let next = self.wide.behind.pop_front();
@@ -128,17 +114,23 @@ impl Worker {
         let Connection::Ready { collection, .. } = &self.connection else {
             return;
         };
+        if self.wide.waiting.is_empty() {
+            return;
+        }
         let most = (self.options.max_pool_size() / PART_OF_CONNECTIONS).clamp(1, MOST);
+        let first_write = self.first_write();
         let wide = &mut self.wide;
         let mut waiting = std::mem::take(&mut wide.waiting);
-        waiting.retain_mut(|one| {
-            if one.operation.is_settled() {
+        waiting.retain(|operation| {
+            if operation.is_settled() {
                 return false;
             }
-            if wide.looks.len() >= most || !one.may_go() {
+            let called = operation.called;
+            let is_behind = first_write.is_some_and(|write| write < called);
+            if wide.looks.len() >= most || is_behind || wide.holds_back(called) {
                 return true;
             }
-            let (operation, collection) = (one.operation.clone(), collection.clone());
+            let (operation, collection) = (operation.clone(), collection.clone());
             let completions = self.completions.clone();
             let deadline = operation.submitted + self.options.timeout;
             completions.stats().send(&operation, 1);
@@ -149,6 +141,15 @@ impl Worker {
             false
         });
         wide.waiting = waiting;
+    }
+
+    /// When the first of the writes was called that have not ended.
+    fn first_write(&self) -> Option<Instant> {
+        let writes = self.accepted.iter().filter(|operation| {
+            let kind = Kind::of(operation);
+            kind.is_some_and(|kind| kind != Kind::Get) && !operation.is_settled()
+        });
+        writes.map(|write| write.called).min()
     }
 
     fn begin_sweep(&mut self, operation: Arc<Operation>) {
@@ -177,27 +178,26 @@ impl Worker {
     }
 
     /// Looks for the next page of a sweep.
-    pub(super) fn find(&mut self, sweep: SweepNumber, after: Option<Id>) {
-        let Some(sweep) = self.wide.sweeps.get(&sweep) else {
+    pub(super) fn find(&mut self, number: SweepNumber, after: Option<Id>) {
+        let Some(sweep) = self.wide.sweeps.get(&number) else {
             return;
         };
         let filter = sweep.filter.clone();
         let is_first = after.is_none();
-        let find = Operation::of(
+        let mut find = Operation::of(
             Caller::Sweep(sweep.parts.clone()),
             Id::from(""),
-            Action::Wide(Wide::Find { filter, after }),
+            Action::Wide(Wide::Find {
+                reader: Reader::Sweep(number),
+                filter,
+                after,
+            }),
         );
-        let find = Arc::new(find);
-        self.completions.stats().accept();
         if is_first {
-            return self.admit(find);
+            find.called = sweep.operation.called;
         }
-        self.accepted.push_back(find.clone());
-        self.wide.waiting.push(Waiting {
-            operation: find,
-            before: Vec::new(),
-        });
+        self.completions.stats().accept();
+        self.admit(Arc::new(find));
     }
 
     /// Destroys what a sweep has found. All that waits for these sessions was called after it.
@@ -206,7 +206,7 @@ impl Worker {
         let Some(sweep) = self.wide.sweeps.get_mut(&sweep) else {
             return;
         };
-        sweep.holds_back = None;
+        let is_first = sweep.holds_back.take().is_some();
         for id in ids {
             let is_former = !is_hash(&id);
             let mut destroy = Operation::of(
@@ -216,6 +216,10 @@ impl Worker {
                     matching: Some(sweep.filter.clone()),
                 },
             );
+            // What was called after the sweep has waited for this page, and waits for no other.
+            if is_first {
+                destroy.called = sweep.operation.called;
+            }
             if let Some(hasher) = hasher.filter(|_| is_former) {
                 destroy.hash_ids(hasher);
             }
@@ -232,6 +236,9 @@ impl Worker {
 
     pub(super) fn end_sweep(&mut self, sweep: SweepNumber) {
         self.wide.sweeps.remove(&sweep);
+        if let Connection::Ready { collection, .. } = &self.connection {
+            collection.leave(Reader::Sweep(sweep));
+        }
     }
 
     /// A session that is written whole is not the one that a sweep was called for, if the write was called
@@ -243,8 +250,7 @@ impl Worker {
         for operation in batch {
             if let Action::Set { read: None, .. } = operation.action {
                 let sweeps = self.wide.sweeps.values_mut();
-                for sweep in sweeps.filter(|sweep| sweep.operation.submitted < operation.submitted)
-                {
+                for sweep in sweeps.filter(|sweep| sweep.operation.called < operation.called) {
                     sweep.written.insert(operation.id.clone());
                 }
             }
