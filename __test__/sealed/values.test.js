@@ -7,7 +7,7 @@ const { describe, it } = require('node:test')
 const bson = require('bson')
 const fc = require('fast-check')
 const { useDatabase } = require('../support/database')
-const { PLAIN, SUBTYPE, isSealed, openDocument, openSession } = require('../support/sealed-format')
+const { PLAIN, SUBTYPE, isSealed, openSession } = require('../support/sealed-format')
 const { mixedSession } = require('../support/values')
 
 const KEYS = ['an encryption key of more than thirty-two bytes']
@@ -130,12 +130,16 @@ describe('of an encrypted session', { timeout: 60_000 }, () => {
     await store.destroy('large')
   })
 
-  it('all() gives what it says, and each session for itself that cannot be read', async () => {
+  it('all() gives what it says, and says of each session for itself that it cannot be read', async () => {
+    const foreign = database.store({
+      encryption: { keys: ['another key of more than thirty-two bytes'] },
+    })
+    await store.clear()
     await store.set('listed', { a: 1 }, MAX_AGE)
-    for await (const { id, data } of store.all()) {
-      if (id === 'listed') assert.deepEqual(data, { a: 1 })
-    }
-    const document = await database.collection().findOne({ _id: 'listed' })
-    assert.deepEqual(openDocument(document, KEYS).data, { a: 1 })
+    await foreign.set('not to be read', { a: 2 }, MAX_AGE)
+    const [one, other] = await store.all().toArray()
+    assert.deepEqual([one.id, one.data], ['listed', { a: 1 }])
+    assert.deepEqual([other.id, other.data], ['not to be read', undefined])
+    assert.equal(other.error.code, 'ERR_DECRYPT')
   })
 })

@@ -11,6 +11,7 @@ pub mod look;
 mod moving;
 mod set;
 mod stored;
+mod swap;
 mod touch;
 
 use std::sync::Arc;

@@ -10,7 +10,8 @@ use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 use tokio::time::Instant;
 
 use super::home::{Home, Sighting};
-use super::set::{SWAP_PAUSE, may_wait};
+use super::set::may_wait;
+use super::swap::SWAP_PAUSE;
 use super::{Batch, Ended, id_of};
 use crate::collection::{self, Command, Dates, Statement, Unread, Written};
 use crate::operation::{Action, Id, Operation, Outcome, Renewal};

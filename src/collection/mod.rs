@@ -23,6 +23,7 @@ mod reply;
 mod sent;
 mod sessions;
 mod statement;
+mod stored_session;
 mod tls;
 mod trip;
 mod write;
@@ -62,9 +63,9 @@ use numbers::Numbers;
 pub use reply::Written;
 use sent::Sent;
 pub use statement::{
-    Dates, Nonce, Pending, Statement, StoredSession, delete, delete_matching, write_difference,
-    write_end, write_swap, write_whole,
+    Dates, Statement, delete, delete_matching, write_difference, write_end, write_swap, write_whole,
 };
+pub use stored_session::{Nonce, Pending, StoredSession};
 use trip::Stopped;
 pub use trip::{Patience, Recall, Trip, Unanswered};
 pub use write::Command;

@@ -4,10 +4,8 @@
 use mongodb::bson::raw::cstr;
 use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
 
-use super::statement::{
-    Dates, Nonce, Pending, Statement, StoredSession, delete_at, filter, operator, unchanged,
-    update_at,
-};
+use super::statement::{Dates, Statement, delete_at, filter, operator, unchanged, update_at};
+use super::stored_session::{Nonce, Pending, StoredSession};
 use crate::operation::Id;
 use crate::record;
 

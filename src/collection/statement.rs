@@ -1,12 +1,10 @@
 //! The statements of the `update` and `delete` commands.
 
-use std::borrow::Cow;
-
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CStr, CString, cstr};
 use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 
 use super::query::matching;
+use super::stored_session::{LOOKUP, StoredSession};
 
 use crate::difference::is_path;
 use crate::error::Failure;
@@ -35,70 +33,11 @@ impl Dates {
         }
     }
 
-    fn append_to(self, set: &mut RawDocumentBuf) {
+    pub(super) fn append_to(self, set: &mut RawDocumentBuf) {
         set.append(cstr!("updatedAt"), self.updated_at);
         set.append(cstr!("expiresAt"), self.expires_at);
     }
 }
-
-/// A session as it is stored.
-pub struct StoredSession<'a> {
-    pub data: Cow<'a, RawDocument>,
-    /// With `encryption`, what stands in `lookup`: all of it.
-    pub lookup: Option<RawDocumentBuf>,
-    pub pending: Pending,
-}
-
-/// What a record is to say of its session's move to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pending {
-    /// Ids are not hashed.
-    Unmentioned,
-    /// The session is there.
-    Ended,
-    Begun(Nonce),
-}
-
-/// Tells one attempt at a move from another.
-pub type Nonce = ObjectId;
-
-impl StoredSession<'_> {
-    /// What writes all of it.
-    pub(super) fn change(&self, dates: Dates) -> RawDocumentBuf {
-        let (mut set, mut unset) = (RawDocumentBuf::new(), RawDocumentBuf::new());
-        set.append(cstr!("data"), &*self.data);
-        dates.append_to(&mut set);
-        let lookup = self.lookup.as_deref();
-        if let Some(lookup) = lookup.filter(|lookup| !lookup.is_empty()) {
-            set.append(LOOKUP, lookup);
-        }
-        if lookup.is_some_and(RawDocument::is_empty) {
-            unset.append(LOOKUP, "");
-        }
-        match self.pending {
-            Pending::Unmentioned => {}
-            Pending::Ended => unset.append(record::PENDING, ""),
-            Pending::Begun(nonce) => set.append(record::PENDING, nonce),
-        }
-        let mut change = operator(cstr!("$set"), &set);
-        if !unset.is_empty() {
-            change.append(cstr!("$unset"), unset);
-        }
-        change
-    }
-
-    /// What it adds to a record, in bytes.
-    pub fn size(&self) -> usize {
-        let lookup = self
-            .lookup
-            .as_ref()
-            .map_or(0, |lookup| lookup.as_bytes().len());
-        self.data.as_bytes().len() + lookup
-    }
-}
-
-/// The field of a record beside `data` in which the hashes stand by which a session is found.
-const LOOKUP: &CStr = cstr!("lookup");
 
 /// One element of `updates` or `deletes`.
 #[derive(Debug)]
