@@ -100,7 +100,9 @@ describe('of an encrypted session', { timeout: 60_000 }, () => {
       const stored = Buffer.from(bson.deserialize(record, { raw: true }).data)
       const expected = Buffer.from(bson.serialize(data, { ignoreUndefined: true }))
       assert.deepEqual(openSession(stored, KEYS, id), expected)
-      assert.deepEqual(await store.get(id), data)
+      // Two dates that are invalid are never equal: bytes are.
+      const again = bson.serialize(await store.get(id), { ignoreUndefined: true })
+      assert.deepEqual(Buffer.from(again), expected)
       count++
     }
     assert.ok(count > 50)
