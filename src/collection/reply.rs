@@ -147,7 +147,7 @@ fn number(document: &Document, key: &str) -> Option<i64> {
 }
 
 /// A whole number, in whichever of BSON's types: not every server takes the same.
-fn whole(value: &Bson) -> Option<i64> {
+pub fn whole(value: &Bson) -> Option<i64> {
     match value {
         Bson::Int32(number) => Some(i64::from(*number)),
         Bson::Int64(number) => Some(*number),
