@@ -8,7 +8,7 @@ use crate::collection::{Pending, StoredSession};
 use crate::difference::Difference;
 use crate::error::{Code, Failure};
 use crate::seal::lookup::Lookup;
-use crate::seal::{SealError, Sealer, sealed_size};
+use crate::seal::{SealError, Sealer, has_sealed, sealed_size};
 
 /// A stored session as its request sees it.
 pub struct Opened<'a> {
@@ -24,6 +24,9 @@ pub fn open<'a>(
     data: &'a RawDocument,
 ) -> Result<Opened<'a>, Failure> {
     let Some(sealer) = sealer else {
+        if has_sealed(data) {
+            return Err(SealError::NoKeys.into());
+        }
         return Ok(Opened {
             session: Cow::Borrowed(data),
             is_current: true,
@@ -98,7 +101,10 @@ pub fn size(sealer: Option<&Sealer>, session: &RawDocument) -> usize {
 impl From<SealError> for Failure {
     fn from(error: SealError) -> Self {
         match error {
-            SealError::UnknownKey(_) | SealError::UnknownVersion | SealError::Altered => {
+            SealError::UnknownKey(_)
+            | SealError::UnknownVersion
+            | SealError::Altered
+            | SealError::NoKeys => {
                 let message = format!("the stored session cannot be decrypted: {error}");
                 Failure::new(Code::Decrypt, message)
             }

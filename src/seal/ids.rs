@@ -11,7 +11,8 @@ use ring::hmac;
 
 use super::keys::hmac_key;
 
-const PREFIX: &str = "h1.";
+/// In the order of stored ids, the hashed ones come behind it.
+pub const PREFIX: &str = "h1.";
 const DIGITS: usize = 43;
 
 pub struct IdHasher {

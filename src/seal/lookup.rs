@@ -107,13 +107,6 @@ pub fn field_of(path: &str) -> String {
     path.replace('%', "%25").replace('.', "%2E")
 }
 
-/// Whether the session has a value there.
-pub fn has_value(path: &Path, session: &RawDocument) -> bool {
-    let mut values = Vec::new();
-    collect(&mut values, RawBsonRef::Document(session), &path.path);
-    !values.is_empty()
-}
-
 /// The values at a path, as MongoDB goes it: through an array by the number of an item, and through
 /// all items that are documents.
 fn collect<'a>(values: &mut Vec<RawBsonRef<'a>>, at: RawBsonRef<'a>, path: &str) {

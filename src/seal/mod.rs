@@ -29,7 +29,7 @@ use ring::rand::SystemRandom;
 
 use keys::Key;
 use lookup::Path;
-pub use session::{Opened, SessionSeal, sealed_size};
+pub use session::{Opened, SessionSeal, has_sealed, sealed_size};
 
 /// A key has at least so many bytes.
 pub const LEAST_KEY: usize = 32;
@@ -75,6 +75,8 @@ pub enum SealError {
     UnknownVersion,
     /// A value was changed, cut off, or sealed for another session or another key of `data`.
     Altered,
+    /// There are sealed values, and the store has no keys.
+    NoKeys,
     /// `data` is not BSON.
     Malformed,
     /// The system gives no random numbers.
@@ -94,6 +96,9 @@ impl fmt::Display for SealError {
             SealError::Altered => f.write_str(
                 "a value was changed or cut off, or belongs to another session or to another key of it",
             ),
+            SealError::NoKeys => {
+                f.write_str("it is encrypted, and this store has no option `encryption`")
+            }
             SealError::Malformed => f.write_str("the content is malformed"),
             SealError::NoRandomness => f.write_str("the system gives no random numbers"),
         }

@@ -2,11 +2,11 @@
 
 use mongodb::bson::raw::CStr;
 use mongodb::bson::spec::ElementType;
-use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
+use mongodb::bson::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
 use ring::aead::{LessSafeKey, NONCE_LEN};
 use ring::rand::SecureRandom;
 
-use super::lookup::{self, Lookup};
+use super::lookup::Lookup;
 use super::value::{self, Places, SUBTYPE, Sealed};
 use super::{SealError, Sealer};
 use crate::codec::{Element, Elements};
@@ -129,10 +129,12 @@ impl<'a> SessionSeal<'a> {
             .collect()
     }
 
+    /// Whether these are the lookups that it is to have.
     fn has_lookups(&self, session: &RawDocument, lookups: Option<&RawDocument>) -> bool {
         self.sealer.paths.iter().all(|path| {
-            let is_there = lookups.is_some_and(|all| matches!(all.get(path.field()), Ok(Some(_))));
-            is_there == lookup::has_value(path, session)
+            let stored = lookups.and_then(|all| all.get(path.field()).ok().flatten());
+            let wanted = path.lookup(&self.sealer.keys[0].lookups, session);
+            stored == wanted.as_ref().map(RawBson::as_raw_bson_ref)
         })
     }
 
@@ -204,6 +206,19 @@ pub fn sealed_size(session: &RawDocument) -> usize {
         }
     }
     size
+}
+
+/// Whether a stored session has a value that is sealed, so that only who has the keys can read it.
+pub fn has_sealed(stored: &RawDocument) -> bool {
+    let Ok(mut elements) = Elements::of(stored.as_bytes()) else {
+        return false;
+    };
+    while let Ok(Some(element)) = elements.advance() {
+        if !is_plain(element.key) && sealed_bytes(&element).is_some_and(value::is_sealed) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The bytes of a sealed value, if it is one.

@@ -156,6 +156,8 @@ fn a_session_without_its_lookups_is_not_current() {
     assert!(is_current(Some(&lookups)));
     assert!(!is_current(None));
     assert!(!is_current(Some(&rawdoc! {})));
+    let other = sealer.of("id").lookups(&rawdoc! { "user": { "id": 43 } });
+    assert!(!is_current(Some(&other)));
 }
 
 #[test]

@@ -32,6 +32,11 @@ const AFTER: usize = 1;
 /// How many bytes longer a sealed value is than the value: the binary's length and subtype as well.
 pub const ADDED: usize = 4 + 1 + HEAD + BEFORE + AFTER + TAG;
 
+/// Whether a binary of this subtype may be a sealed value.
+pub fn is_sealed(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&VERSION) && bytes.len() >= HEAD + BEFORE + AFTER + TAG
+}
+
 /// What the values of a session are bound to, as associated data.
 pub struct Places {
     data: Vec<u8>,
