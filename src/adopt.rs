@@ -68,6 +68,9 @@ pub fn judge(record: &RawDocument, terms: &Terms) -> Verdict {
     let session = record.get("session").ok().flatten();
     let data = record.get_document("data").ok();
     let expires_at = record.get_datetime("expiresAt").ok();
+    if matches!(record.get(record::MOVED), Ok(Some(_))) {
+        return Verdict::Own; // the mark of a session that was moved to the hash of its id
+    }
     match (session, data, expires_at) {
         (Some(_), Some(data), Some(expires_at)) if is_newer(record, data) => {
             tidy(record, expires_at)

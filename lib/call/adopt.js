@@ -15,7 +15,7 @@ const MOST_REPETITIONS = 3
  * @typedef {{ name: string, field: 'updatedAt' | 'expires', removesAfter: number }} ForeignIndex
  * @typedef {{ unreadable: number, unfit: number, other: number, busy: number }} Left
  * @typedef {{ after?: string, until?: string | null }} Place a page has an end once it was found
- * @typedef {Left & { next: Place | null, looked: number, adopted: number }} Documents
+ * @typedef {Left & { next: Place | null, looked: number, adopted: number, ending: number }} Documents
  * @typedef {(step: () => WideOperation) => Promise<any>} Take
  */
 
@@ -29,7 +29,7 @@ const REASONS = ['unreadable', 'unfit', 'other', 'busy']
  * 1. Documents of stores on Mongoose gain an `expiresAt`, as their index on `updatedAt` would have it.
  * 2. That index goes. It would remove what gains an `updatedAt` only now.
  * 3. All others are adopted. connect-mongo's index on `expires` says nothing of these any more.
- * 4. That index goes, too, unless sessions were left for it to remove.
+ * 4. That index goes, too, unless documents were left for it to remove.
  * 5. Once more, until there is nothing new.
  *
  * @param {(step: WideOperation) => Promise<any>} send
@@ -47,8 +47,13 @@ async function adopt(send, lifetime) {
     if (onlyMongoose) {
       endsAfter = Math.min(...ofMongoose.map(({ removesAfter }) => removesAfter * 1000))
     }
-    const { looked, adopted, left } = await adoptAll(take, onlyMongoose, lifetime, endsAfter)
-    const isNeeded = left.unreadable + left.unfit + left.busy > 0
+    const { looked, adopted, ending, left } = await adoptAll(
+      take,
+      onlyMongoose,
+      lifetime,
+      endsAfter,
+    )
+    const isNeeded = left.unreadable + left.unfit + left.busy + ending > 0
     const over = onlyMongoose ? ofMongoose : isNeeded ? [] : indexes
     for (const { name } of over) {
       await take(() => dropIndex(name))
@@ -72,7 +77,7 @@ async function adopt(send, lifetime) {
  * @param {number} [endsAfter]
  */
 async function adoptAll(take, onlyMongoose, lifetime, endsAfter) {
-  const sum = { looked: 0, adopted: 0, left: nothing() }
+  const sum = { looked: 0, adopted: 0, ending: 0, left: nothing() }
   /** @type {Place | null} */
   let place = {}
   while (place) {
@@ -81,6 +86,7 @@ async function adoptAll(take, onlyMongoose, lifetime, endsAfter) {
     const step = await take(() => adoptDocuments(from, onlyMongoose, lifetime, endsAfter))
     sum.looked += step.looked
     sum.adopted += step.adopted
+    sum.ending += step.ending
     for (const reason of REASONS) {
       sum.left[reason] += step[reason]
     }

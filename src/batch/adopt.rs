@@ -47,6 +47,7 @@ pub async fn run(
                 "unreadable": tally.unreadable,
                 "unfit": tally.unfit,
                 "other": tally.other,
+                "ending": tally.ending,
                 "busy": tally.busy,
             })
         }

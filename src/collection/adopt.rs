@@ -38,6 +38,8 @@ pub struct Tally {
     pub unreadable: u64,
     pub unfit: u64,
     pub other: u64,
+    /// Of these, those that have a date by which an index may end them.
+    pub ending: u64,
     pub busy: u64,
 }
 
@@ -159,12 +161,10 @@ impl Collection {
         tally: &mut Tally,
         deadline: Instant,
     ) -> Result<(), Failure> {
+        // Of those whose statements may not have been executed, in the order of their ids.
+        let mut unsure: Vec<Id> = Vec::new();
         for _ in 0..ATTEMPTS {
             let statements = statements(&records, terms, tally);
-            if statements.is_empty() {
-                return Ok(());
-            }
-            let mut unsure = Vec::new();
             for statements in statements.chunk_by(fits_with()) {
                 unsure.extend(self.change(statements, tally, deadline).await?);
             }
@@ -173,9 +173,16 @@ impl Collection {
             }
             let ids: Vec<&str> = unsure.iter().map(|id| &**id).collect();
             let again = self.foreign(doc! { "_id": { "$in": ids } }, kinds, deadline);
-            (records, _) = again.await?;
+            let is_all;
+            (records, is_all) = again.await?;
+            let read = records.last().and_then(|record| id(record));
+            match read {
+                Some(read) if !is_all => unsure.retain(|id| *id > read),
+                _ => unsure.clear(),
+            }
         }
-        records.iter().for_each(|_| tally.leave(Reason::Busy));
+        let left = records.len() + unsure.len();
+        (0..left).for_each(|_| tally.leave(Reason::Busy));
         Ok(())
     }
 
@@ -265,7 +272,11 @@ fn statements(
         let Some(id) = id(record) else { continue };
         match judge(record, terms) {
             Verdict::Own => {}
-            Verdict::Leave(reason) => tally.leave(reason),
+            Verdict::Leave(reason) => {
+                tally.leave(reason);
+                let is_ending = matches!(record.get("expires"), Ok(Some(RawBsonRef::DateTime(_))));
+                tally.ending += u64::from(reason == Reason::Other && is_ending);
+            }
             Verdict::Adopt(adoption) => {
                 let statement = as_read::adopt(&id, record, &adoption);
                 let size = adoption
