@@ -362,10 +362,20 @@ pub struct Page {
     pub is_last: bool,
 }
 
+impl Listed {
+    /// The session's stored id, as the application gets it.
+    pub fn told(&self) -> &Id {
+        self.told.as_ref().unwrap_or(&self.id)
+    }
+}
+
 /// One session of many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
+    /// Of its record, which decides where it stands in the list.
     pub id: Id,
+    /// The session's stored id, where the record still has its plain one.
+    pub told: Option<Id>,
     /// Where it was asked for.
     pub content: Option<Result<Content, Failure>>,
     /// Milliseconds since 1970, where they are stored.

@@ -66,7 +66,7 @@ function destroyMany({ paths, hasOperators }, except, isTold, name = 'destroyMan
 /**
  * @param {number} listing
  * @param {Filter} filter
- * @param {string | undefined} after the last id of the page before
+ * @param {string | undefined} after where the page before ended
  */
 function ids(listing, { paths, hasOperators }, after) {
   return new WideOperation(
@@ -116,8 +116,8 @@ function leave(listing) {
  * @param {(id: string, index: number) => Item} item
  * @returns {Page<Item>}
  */
-function page({ ids: found = [], isLast = true }, item) {
-  return { items: found.map(item), last: found.at(-1), isLast }
+function page({ ids: found = [], last, isLast = true }, item) {
+  return { items: found.map(item), last, isLast }
 }
 
 /**

@@ -78,7 +78,11 @@ async fn page(
 ) -> Result<Outcome, Failure> {
     let with_data = look.with_data;
     let sealer = collection.sealer.as_deref();
-    let make = |record: &RawDocument| listed(sealer, record, with_data);
+    let make = |record: &RawDocument| {
+        let mut listed = listed(sealer, record, with_data)?;
+        listed.told = collection.stored_id(&listed.id);
+        Some(listed)
+    };
     let (sessions, is_last) = collection.look(look, deadline, make).await?;
     let sessions = sessions.into_iter().flatten().collect();
     Ok(Outcome::Page(Arc::new(Page { sessions, is_last })))
@@ -93,6 +97,7 @@ fn listed(sealer: Option<&Sealer>, record: &RawDocument, with_data: bool) -> Opt
     };
     Some(Listed {
         id: id_of(record)?,
+        told: None,
         content: match with_data {
             true => Some(content(data?)),
             false => None,

@@ -53,6 +53,8 @@ pub struct FoundObject {
     /// Milliseconds since 1970; 0: not known.
     pub updated_at: Option<Vec<f64>>,
     pub expires_at: Option<Vec<f64>>,
+    /// Behind which the next page begins.
+    pub last: Option<String>,
     pub is_last: Option<bool>,
     /// Of changes, beside their ids: the places of their names in `lib/call/watch.js`.
     pub kinds: Option<Vec<u32>>,
@@ -89,7 +91,12 @@ impl From<&Page> for FoundObject {
         };
         let millis = |time: Option<i64>| time.unwrap_or_default() as f64;
         FoundObject {
-            ids: Some(sessions().map(|session| session.id.to_string()).collect()),
+            ids: Some(
+                sessions()
+                    .map(|session| session.told().to_string())
+                    .collect(),
+            ),
+            last: page.sessions.last().map(|session| session.id.to_string()),
             contents: Some(contents.map(content).collect()),
             updated_at: Some(sessions().map(|one| millis(one.updated_at)).collect()),
             expires_at: Some(sessions().map(|one| millis(one.expires_at)).collect()),
@@ -210,6 +217,7 @@ impl Completions for ToJavaScript {
     fn destroyed(&self, ids: Vec<Id>) {
         let sessions = ids.into_iter().map(|id| Listed {
             id,
+            told: None,
             content: None,
             updated_at: None,
             expires_at: None,

@@ -13,6 +13,7 @@ use super::wide::SweepNumber;
 use crate::error::Failure;
 use crate::operation::{Action, Id, Operation, Outcome, Page};
 use crate::record;
+use crate::seal::ids;
 
 const MOST_ROUNDS: u32 = 3;
 
@@ -24,9 +25,10 @@ pub struct Sweeper {
     news: UnboundedSender<News>,
     completions: Arc<dyn Completions>,
     destroyed: u64,
-    /// How often it may look through all once more, for sessions that moved to a hashed id meanwhile, and so
-    /// perhaps to where it had looked before.
+    /// How often it may look once more for sessions that moved to a hashed id meanwhile, and so perhaps to
+    /// where it had looked before.
     rounds_left: u32,
+    /// Whether it has to: any may have moved in its first round, unseen; later those that it has missed.
     has_missed: bool,
     failure: Option<Failure>,
 }
@@ -55,6 +57,7 @@ impl Sweeper {
     /// Sessions may move while it looks.
     pub fn looks_again(&mut self) {
         self.rounds_left = MOST_ROUNDS;
+        self.has_missed = true;
     }
 
     pub async fn run(mut self) {
@@ -80,8 +83,8 @@ impl Sweeper {
             if page.is_last && self.has_missed && self.rounds_left > 0 && !has_failed {
                 self.rounds_left -= 1;
                 self.has_missed = false;
-                let from_the_first = Some(Id::from(""));
-                let _ = self.news.send(News::Find(self.number, from_the_first));
+                let from_the_first_hash = Some(Id::from(ids::PREFIX));
+                let _ = self.news.send(News::Find(self.number, from_the_first_hash));
                 continue;
             }
             if page.is_last || (self.failure.is_some() && !has_destroyed) {

@@ -3,7 +3,9 @@
 //! It reads ahead of whoever asks by [`AHEAD`] changes, and waits then: MongoDB keeps what comes later.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use mongodb::bson::RawDocumentBuf;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
@@ -14,7 +16,8 @@ use super::worker::Worker;
 use super::{Completions, runtime};
 use crate::collection::{Changes, Collection};
 use crate::error::Failure;
-use crate::operation::{Action, Change, Operation, Outcome, Told};
+use crate::operation::{Action, Change, Id, Operation, Outcome, Told};
+use crate::record;
 
 const AHEAD: usize = 1024;
 
@@ -103,9 +106,14 @@ impl Worker {
             let deadline = Instant::from_std(operation.submitted + self.options.timeout);
             let (collection, completions) = (collection.clone(), self.completions.clone());
             completions.stats().send(&operation, 1);
-            self.wide
-                .watches
-                .spawn(follow(collection, completions, operation, deadline));
+            let timeout = self.options.timeout;
+            (self.wide.watches).spawn(follow(
+                collection,
+                completions,
+                operation,
+                deadline,
+                timeout,
+            ));
         }
     }
 }
@@ -115,11 +123,12 @@ async fn follow(
     completions: Arc<dyn Completions>,
     operation: Arc<Operation>,
     deadline: Instant,
+    timeout: Duration,
 ) {
     let Action::Watch { filter, changes } = &operation.action else {
         return;
     };
-    let followed = Changes::open(collection, filter.clone(), deadline).await;
+    let followed = Changes::open(collection.clone(), filter.clone(), deadline).await;
     if operation.is_settled() {
         return; // out of time
     }
@@ -133,9 +142,40 @@ async fn follow(
             () = changes.closed() => return,
             change = followed.next() => change,
         };
+        let change = match change {
+            Ok(change) => told(&collection, change, timeout).await.map(Ok),
+            Err(failure) => Some(Err(failure)),
+        };
+        let Some(change) = change else { continue };
         let is_last = change.is_err();
         if changes.send(change).await.is_err() || is_last {
             return;
         }
     }
+}
+
+/// The change as it is told: by the session's stored id, also where its record had the plain one. There what
+/// is left of a session goes away once that was moved, which is not its end.
+async fn told(collection: &Collection, change: Change, timeout: Duration) -> Option<Change> {
+    let (kind, id): (fn(Id) -> Change, &Id) = match &change {
+        Change::Created(id) => (Change::Created, id),
+        Change::Updated(id) => (Change::Updated, id),
+        Change::Destroyed(id) => (Change::Destroyed, id),
+        Change::Expired(id) => (Change::Expired, id),
+        Change::Gap => return Some(change),
+    };
+    let Some(stored) = collection.stored_id(id) else {
+        return Some(change);
+    };
+    if matches!(change, Change::Destroyed(_) | Change::Expired(_)) {
+        let ids = [stored.clone()];
+        let is_moved = |record: &RawDocumentBuf| matches!(record.get(record::PENDING), Ok(None));
+        match collection.find_latest(&ids, Instant::now() + timeout).await {
+            Ok(found) if found.iter().any(is_moved) => return None,
+            Ok(_) => {}
+            // Nobody can say which it was.
+            Err(_) => return Some(Change::Gap),
+        }
+    }
+    Some(kind(stored))
 }
