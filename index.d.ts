@@ -670,8 +670,11 @@ declare namespace SessionStore {
      * leaves the process. The names of these keys, koa-session's own `_expire`, `_maxAge` and
      * `_session`, the id and the dates stay readable.
      *
-     * The first key encrypts, each of them decrypts: to change keys, put a new one first, and take an
-     * old one out when nothing is encrypted under it any more. A session that is stored plain, or under
+     * The first key encrypts, each of them decrypts. Changing keys takes two deployments, as long as
+     * processes of both run at the same time: the new key last everywhere, then first; an old one is
+     * taken out when nothing is encrypted under it any more. To a store without this option a session that
+     * is encrypted is `ERR_DECRYPT`; and so is a value of the application's own that looks like it, which
+     * is a `Binary` of the subtype 229 that begins with the byte 1. A session that is stored plain, or under
      * an older key, is read, and its next write encrypts all of it. docs/encryption.md says what this
      * protects from, how keys are rotated, and the format. Default: nothing is encrypted.
      */
@@ -683,8 +686,10 @@ declare namespace SessionStore {
      * ended) gives their stored ids: compare with {@link SessionStore.storedId}.
      *
      * Sessions that are stored under their plain ids go on, and their next write moves them. All
-     * processes on a collection have to have the same key, or none: with another no session is found.
-     * Default: ids are stored as they are.
+     * processes on a collection have to have the same key, or none: with another no session is found, and
+     * who signs out there stays signed in elsewhere. So to turn it on, stop all of them first.
+     * `destroyMany` counts records, and `destroy` is emitted for each: of a session that is about to move
+     * there may be two. Default: ids are stored as they are.
      */
     hashIds?: HashIdsOptions
     /**

@@ -5,6 +5,7 @@
 
 const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
+const { ObjectId } = require('mongodb')
 const { useDatabase } = require('../support/database')
 const { TcpProxy, faults } = require('../support/proxy')
 const { storedId } = require('../support/sealed-format')
@@ -215,17 +216,22 @@ describe('a session from before hashIds', { timeout: 120_000 }, () => {
   })
 
   /** As a mover leaves it that stops after so many steps. */
-  async function stopAfter(step, id) {
+  async function stopAfter(step, id, move = new ObjectId()) {
     await plain.set(id, { a: 1, b: 1 }, MAX_AGE)
     const { expiresAt } = await record(id)
-    const moved = { data: { a: 2, b: 1 }, updatedAt: new Date(), expiresAt, pending: 'somebody' }
+    const pending = { move, by: new ObjectId() }
+    const moved = { data: { a: 2, b: 1 }, updatedAt: new Date(), expiresAt, pending }
     await database.collection().insertOne({ _id: hash(id), ...moved })
-    if (step > 1) {
-      await database
-        .collection()
-        .replaceOne({ _id: id }, { moved: true, expiresAt }, { upsert: true })
-    }
+    if (step > 1) await mark(id, move)
   }
+
+  /** As a move leaves what was under the plain id. */
+  const mark = (id, move) =>
+    database
+      .collection()
+      .replaceOne({ _id: id }, { moved: move, expiresAt: inAMinute() }, { upsert: true })
+
+  const inAMinute = () => new Date(Date.now() + MAX_AGE)
 
   for (const [step, a] of [
     [1, 1],
@@ -288,5 +294,52 @@ describe('a session from before hashIds', { timeout: 120_000 }, () => {
     assert.equal((await store.ids().toArray()).includes(hash('late')), false)
     await store.set('late', { a: 2 }, MAX_AGE)
     assert.deepEqual(await store.get('late'), { a: 2 })
+  })
+
+  it('what a late first step leaves beside the mark of another move is no session', async () => {
+    const id = 'late beside a mark'
+    await stopAfter(2, id, new ObjectId())
+    await mark(id, new ObjectId())
+    assert.equal(await store.get(id), undefined)
+    assert.equal(await store.touch(id, 120_000), false)
+    await store.destroy(id)
+    assert.equal(await record(hash(id)), null)
+    assert.equal(await record(id), null)
+  })
+
+  it('is kept by a touch where somebody stopped after step 2 of moving it', async () => {
+    await stopAfter(2, 'touched')
+    assert.equal(await store.touch('touched', 120_000), true)
+    assert.equal((await record(hash('touched'))).pending, undefined)
+    await database.collection().deleteOne({ _id: 'touched' })
+    assert.deepEqual(await store.get('touched'), { a: 2, b: 1 })
+  })
+
+  it('does not come back where somebody stopped between writing it whole and deleting it', async () => {
+    const id = 'behind'
+    await store.set(id, { n: 2 }, MAX_AGE)
+    await plain.set(id, { n: 1 }, MAX_AGE)
+    await (await request(store, id, { n: 3 }))()
+    assert.equal(await record(id), null)
+    assert.deepEqual(await store.get(id), { n: 3 })
+  })
+
+  it('is listed under the id that it is going to be stored under', async () => {
+    await store.clear()
+    for (const id of ['one', 'two']) await plain.set(id, { listed: true }, MAX_AGE)
+    const ids = [hash('one'), hash('two')].sort()
+    assert.deepEqual((await store.ids().toArray()).sort(), ids)
+    const all = await store.all({ listed: true }).toArray()
+    assert.deepEqual(all.map(({ id }) => id).sort(), ids)
+    await (await request(store, 'one', { b: 1 }))()
+    assert.deepEqual((await store.ids().toArray()).sort(), ids)
+  })
+
+  it('is none of what adopt() takes over once it has moved', async () => {
+    await store.clear()
+    await mark('moved', new ObjectId())
+    const { adopted, left } = await store.adopt()
+    assert.deepEqual({ adopted, other: left.other }, { adopted: 0, other: 0 })
+    assert.equal(await store.length(), 0)
   })
 })

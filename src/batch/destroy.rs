@@ -3,10 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
+use futures_util::future::join;
 use tokio::time::Instant;
 
+use super::swap::SWAP_PAUSE;
 use super::{Batch, Ended};
-use crate::collection::{self, Command, Written};
+use crate::collection::{self, Command, Statement, Written};
 use crate::error::Failure;
 use crate::operation::{Action, Filter, Id, Operation, Outcome};
 
@@ -16,102 +19,55 @@ impl Batch<'_> {
     /// MongoDB says how many sessions it deleted, not which. Some servers that are compatible with it
     /// delete none, and say so, where the session is being written at the same time (seen on
     /// DocumentDB for PostgreSQL). So where some were not deleted, this looks who is still there, and
-    /// deletes again.
+    /// deletes again: each by itself, since that may take a while.
     pub(super) async fn destroy(&self) -> Vec<Ended> {
-        let mut ended = Vec::with_capacity(self.operations.len());
-        let mut left = self.operations.to_vec();
-        loop {
-            let left_here = self.delete_formers(left, &mut ended).await;
-            let unsure = self.delete(&left_here, &mut ended).await;
-            if unsure.is_empty() {
-                return ended;
-            }
-            if !ended.is_empty() {
-                self.leave.ended(std::mem::take(&mut ended));
-            }
-            let failed = |destroy: &Arc<_>, failure: Failure| {
-                (Arc::clone(destroy), Outcome::Failed(failure))
-            };
-            let left_over = match self.look(&unsure, &mut ended).await {
-                Ok(left_over) => left_over,
-                Err(failure) => {
-                    ended.clear();
-                    let unsure = unsure.iter();
-                    ended.extend(unsure.map(|destroy| failed(destroy, failure.clone())));
-                    return ended;
-                }
-            };
-            if left_over.is_empty() {
-                return ended;
-            }
-            if Instant::now() >= self.trip.deadline {
-                let out_of_time = || self.collection.out_of_time();
-                let left_over = left_over.iter();
-                ended.extend(left_over.map(|destroy| failed(destroy, out_of_time())));
-                return ended;
-            }
-            left = left_over;
-        }
+        let (formers, others): (Destroys, Destroys) =
+            (self.operations.iter().cloned()).partition(|destroy| destroy.former.is_some());
+        let (mut ended, others) = join(self.delete_formers(formers), self.delete(others)).await;
+        ended.extend(others);
+        ended
     }
 
-    /// Deletes what is stored under former ids; that has to end before the rest is deleted (`home`).
-    /// Gives those that go on.
-    async fn delete_formers(&self, destroys: Destroys, ended: &mut Vec<Ended>) -> Destroys {
-        let (formers, mut left): (Destroys, Destroys) =
-            (destroys.into_iter()).partition(|destroy| destroy.former.is_some());
-        if formers.is_empty() {
-            return left;
-        }
-        let sealer = self.collection.sealer.as_deref();
-        let statements = formers.iter().filter_map(|destroy| {
-            let (id, former) = (&destroy.id, destroy.former.as_ref()?);
-            match matching(destroy) {
-                Some(filter) => collection::delete_matching(id, former, filter, sealer).ok(),
-                None => Some(collection::delete(id, former)),
-            }
-        });
-        let statements: Vec<_> = statements.collect();
-        let mut write = (self.collection)
-            .write(Command::Delete, statements, self.trip)
-            .await;
-        while let Some(answer) = write.next().await {
+    /// Deletes what is stored under former ids; that has to end before the rest is deleted (`home`). What
+    /// is answered goes on, whatever the others get.
+    async fn delete_formers(&self, destroys: Destroys) -> Vec<Ended> {
+        let mut left = self.statements(destroys, |destroy| destroy.former.as_ref());
+        let mut ended = std::mem::take(&mut left.refused);
+        let destroys = &left.destroys;
+        let write = (self.collection).write(Command::Delete, left.statements, self.trip);
+        let answers = write.await.into_answers();
+        let ends = answers.map(async |answer| {
+            let is_last = answer.is_last;
+            let mut ended = Vec::new();
+            let mut deleted = Vec::new();
             for (place, written) in answer.into_written() {
-                let destroy = &formers[place];
+                let destroy = &destroys[place];
                 match written {
                     Written::Later => {}
                     Written::Alone => self.leave.alone(std::slice::from_ref(destroy)),
                     Written::Failed(failure) => {
                         ended.push((destroy.clone(), Outcome::Failed(failure)));
                     }
-                    _ => left.push(destroy.clone()),
+                    _ => deleted.push(destroy.clone()),
                 }
             }
-        }
-        left.sort_by(|one, other| one.id.cmp(&other.id));
-        left
+            ended.extend(self.delete(deleted).await);
+            (ended, is_last)
+        });
+        ended.extend(self.tell_each(ends).await);
+        ended
     }
 
-    /// Gives those of which is not known whether they were there.
-    async fn delete(&self, destroys: &Destroys, ended: &mut Vec<Ended>) -> Destroys {
-        let mut unsure = Vec::new();
-        let sealer = self.collection.sealer.as_deref();
-        let statements = destroys.iter().map(|destroy| match matching(destroy) {
-            Some(filter) => collection::delete_matching(&destroy.id, &destroy.id, filter, sealer),
-            None => Ok(collection::delete(&destroy.id, &destroy.id)),
-        });
-        let statements = match statements.collect() {
-            Ok(statements) => statements,
-            Err(failure) => {
-                let destroys = destroys.iter().cloned();
-                ended.extend(destroys.map(|one| (one, Outcome::Failed(Failure::clone(&failure)))));
-                return unsure;
-            }
-        };
-        let mut write = (self.collection)
-            .write(Command::Delete, statements, self.trip)
-            .await;
-        while let Some(answer) = write.next().await {
+    async fn delete(&self, destroys: Destroys) -> Vec<Ended> {
+        let mut left = self.statements(destroys, |destroy| Some(&destroy.id));
+        let mut ended = std::mem::take(&mut left.refused);
+        let destroys = &left.destroys;
+        let write = (self.collection).write(Command::Delete, left.statements, self.trip);
+        let answers = write.await.into_answers();
+        let ends = answers.map(async |answer| {
             let is_last = answer.is_last;
+            let mut ended = Vec::new();
+            let mut unsure = Vec::new();
             for (place, written) in answer.into_written() {
                 let destroy = &destroys[place];
                 match written {
@@ -126,11 +82,82 @@ impl Batch<'_> {
                     }
                 }
             }
-            if !is_last {
-                self.leave.ended(std::mem::take(ended));
+            if !unsure.is_empty() {
+                if !ended.is_empty() {
+                    self.leave.ended(std::mem::take(&mut ended));
+                }
+                self.make_sure(unsure, &mut ended).await;
+            }
+            (ended, is_last)
+        });
+        ended.extend(self.tell_each(ends).await);
+        ended
+    }
+
+    async fn make_sure(&self, unsure: Destroys, ended: &mut Vec<Ended>) {
+        let there = match self.look(&unsure, ended).await {
+            Ok(there) => there,
+            Err(failure) => {
+                ended.clear();
+                let failed = |destroy| (destroy, Outcome::Failed(failure.clone()));
+                return ended.extend(unsure.into_iter().map(failed));
+            }
+        };
+        for destroy in there {
+            match self.operations.len() {
+                1 => {
+                    let outcome = self.insist(&destroy).await;
+                    ended.push((destroy, outcome.unwrap_or_else(Outcome::Failed)));
+                }
+                _ => self.leave.alone(&[destroy]),
             }
         }
-        unsure
+    }
+
+    /// Deletes until the session is gone.
+    async fn insist(&self, destroy: &Arc<Operation>) -> Result<Outcome, Failure> {
+        while Instant::now() < self.trip.deadline {
+            tokio::time::sleep(SWAP_PAUSE).await;
+            let mut deleted = false;
+            for at in destroy.stored_ids() {
+                deleted = self
+                    .send_one(Command::Delete, self.statement(destroy, at)?)
+                    .await?;
+            }
+            if deleted {
+                return Ok(Outcome::Destroyed);
+            }
+            let mut gone = Vec::new();
+            self.look(&vec![destroy.clone()], &mut gone).await?;
+            if let Some((_, outcome)) = gone.pop() {
+                return Ok(outcome);
+            }
+        }
+        Err(self.collection.out_of_time())
+    }
+
+    /// What deletes what the destroys have under the ids that `at` gives.
+    fn statements(&self, destroys: Destroys, at: impl Fn(&Operation) -> Option<&Id>) -> Planned {
+        let mut planned = Planned::default();
+        for destroy in destroys {
+            let Some(at) = at(&destroy) else { continue };
+            match self.statement(&destroy, at) {
+                Ok(statement) => {
+                    planned.statements.push(statement);
+                    planned.destroys.push(destroy);
+                }
+                Err(failure) => planned.refused.push((destroy, Outcome::Failed(failure))),
+            }
+        }
+        planned
+    }
+
+    fn statement(&self, destroy: &Arc<Operation>, at: &Id) -> Result<Statement, Failure> {
+        let sealer = self.collection.sealer.as_deref();
+        match matching(destroy) {
+            Some(filter) => collection::delete_matching(&destroy.id, at, filter, sealer),
+            None => Ok(collection::delete(&destroy.id, at)),
+        }
     }
 
     /// Asks who is there. Gives those that are to be deleted still.
@@ -184,4 +211,12 @@ fn matching(destroy: &Arc<Operation>) -> Option<&Arc<Filter>> {
         Action::Destroy { matching } => matching.as_ref(),
         _ => None,
     }
+}
+
+/// Destroys and their statements, in the same order.
+#[derive(Default)]
+struct Planned {
+    destroys: Destroys,
+    statements: Vec<Statement>,
+    refused: Vec<Ended>,
 }

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mongodb::bson::RawDocument;
+use mongodb::bson::oid::ObjectId;
 
-use super::home::{Home, Mark, Sighting};
+use super::home::{Home, Mark, Sighting, moved_here};
 use super::{Batch, Ended, id_of};
-use crate::collection::{Unread, blames_a_session};
+use crate::collection::{Reading, Unread, blames_a_session};
 use crate::operation::{Id, Operation, Outcome};
 
 type Gets<'a> = HashMap<&'a Id, &'a [Arc<Operation>]>;
@@ -29,11 +30,28 @@ impl Batch<'_> {
         };
         let mut ended = Vec::with_capacity(self.operations.len());
         let mut sightings: HashMap<&Id, Sighting<Outcome>> = HashMap::new();
-        let found = |found: Vec<Option<(Id, Mark, Outcome)>>, is_last: bool| {
-            for (id, mark, outcome) in found.into_iter().flatten() {
+        let found = |reading: Reading<Option<(Id, Mark, Outcome)>>| {
+            let (found, is_last) = match reading {
+                Reading::Begins => return sightings.clear(),
+                Reading::Some(found) => (found, false),
+                Reading::Last(found) => (found, true),
+            };
+            let (under_formers, others): (Vec<_>, Vec<_>) =
+                (found.into_iter().flatten()).partition(|(id, _, _)| formers.contains_key(id));
+            for (id, mark, outcome) in under_formers {
                 if let Some(session) = formers.get(&id) {
                     sightings.entry(session).or_default().former = Some((mark, outcome));
-                } else if mark == Mark::None {
+                }
+            }
+            for (id, mark, outcome) in others {
+                if mark == Mark::None {
+                    let former = sightings.get(&id).and_then(|seen| seen.former.as_ref());
+                    let has_remains = matches!(former, Some((Mark::None, _)));
+                    let outcome = if has_remains {
+                        outdated(outcome)
+                    } else {
+                        outcome
+                    };
                     end(&mut ended, gets.remove(&id).unwrap_or_default(), outcome);
                 } else if let Some((session, _)) = gets.get_key_value(&id) {
                     sightings.entry(session).or_default().here = Some((mark, outcome));
@@ -76,7 +94,7 @@ impl Batch<'_> {
                 Home::Here(outcome) | Home::Unsettled(outcome) | Home::Former(outcome, _) => {
                     end(ended, gets, outcome);
                 }
-                Home::Unseen => unseen.push(gets),
+                Home::Unseen(moved) => unseen.push((gets, moved)),
                 Home::Nowhere(_) => end(ended, gets, Outcome::Missing),
             }
         }
@@ -86,25 +104,43 @@ impl Batch<'_> {
     }
 
     /// Of these one record was read before a move, and the other after it.
-    async fn look_again(&self, unseen: Vec<&[Arc<Operation>]>, ended: &mut Vec<Ended>) {
-        let ids: Vec<Id> = unseen.iter().map(|gets| gets[0].id.clone()).collect();
+    async fn look_again(
+        &self,
+        unseen: Vec<(&[Arc<Operation>], Option<ObjectId>)>,
+        ended: &mut Vec<Ended>,
+    ) {
+        let ids: Vec<Id> = unseen.iter().map(|(gets, _)| gets[0].id.clone()).collect();
         let found = self.collection.find_latest(&ids, self.trip.deadline).await;
         let found = match found {
             Ok(found) => found,
             Err(failure) => {
                 let failed = Outcome::Failed(failure);
-                return (unseen.into_iter()).for_each(|gets| end(ended, gets, failed.clone()));
+                return (unseen.into_iter()).for_each(|(gets, _)| end(ended, gets, failed.clone()));
             }
         };
-        for gets in unseen {
+        for (gets, moved) in unseen {
             let is_of = |record: &RawDocument| id_of(record).as_ref() == Some(&gets[0].id);
             let record = found.iter().find(|record| is_of(record));
-            let outcome = record.map_or(Outcome::Missing, |record| {
-                self.outcome_of_record(record, Mark::of(record) == Mark::None)
-            });
+            let home = record.and_then(|record| moved_here(Mark::of(record), record, moved));
+            let outcome = match home {
+                Some(Home::Here(record)) => self.outcome_of_record(record, true),
+                Some(Home::Unsettled(record)) => self.outcome_of_record(record, false),
+                _ => Outcome::Missing,
+            };
             end(ended, gets, outcome);
         }
     }
+}
+
+/// The next write of the session deletes what is left under its former id.
+fn outdated(mut outcome: Outcome) -> Outcome {
+    // Nobody else has it yet.
+    if let Outcome::Found(found) = &mut outcome
+        && let Some(found) = Arc::get_mut(found)
+    {
+        found.read.is_outdated = true;
+    }
+    outcome
 }
 
 fn end(ended: &mut Vec<Ended>, gets: &[Arc<Operation>], outcome: Outcome) {

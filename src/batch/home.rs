@@ -19,31 +19,37 @@
 //! * Who finds something pending beside a former that is still there waits for a while, then takes its
 //!   place (1). Who then does step 2 first has written; the other finds out at step 3 and writes again,
 //!   onto what is there.
-//! * Who finds something pending beside a mark takes it for the session: the next write ends the move.
+//! * Who finds something pending beside a mark of the same move takes it for the session: the next write
+//!   ends the move. A move begins where nothing is under the hash; who takes another's place goes on with
+//!   its move. So a step 1 that came when the session had been moved, and perhaps destroyed, began a move of
+//!   its own, which no mark is of: it is no session.
 //! * Each step names what it expects to find, so one that is executed late finds nothing, or does what
 //!   the move needed anyway. Besides, it is shut out as any other write.
 
-use mongodb::bson::RawBsonRef;
-use mongodb::bson::RawDocument;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{RawBsonRef, RawDocument};
 
 use crate::operation::Operation;
 use crate::record;
 
-/// What a record says of a move.
+/// What a record says of a move, and of which: `None` where it was not this store that wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
     None,
-    Pending,
-    Moved,
+    Pending(Option<ObjectId>),
+    Moved(Option<ObjectId>),
 }
 
 impl Mark {
     pub fn of(record: &RawDocument) -> Mark {
-        let has = |field| matches!(record.get(field), Ok(Some(value)) if value != RawBsonRef::Null);
-        match (has(record::PENDING), has(record::MOVED)) {
-            (true, _) => Mark::Pending,
-            (_, true) => Mark::Moved,
-            _ => Mark::None,
+        let get = |field| {
+            let value = record.get(field).ok().flatten();
+            value.filter(|value| *value != RawBsonRef::Null)
+        };
+        match (get(record::PENDING), get(record::MOVED)) {
+            (Some(pending), _) => Mark::Pending(record::move_of(pending)),
+            (None, Some(moved)) => Mark::Moved(moved.as_object_id()),
+            (None, None) => Mark::None,
         }
     }
 }
@@ -56,8 +62,8 @@ pub enum Home<T> {
     Unsettled(T),
     /// Still under the former id; perhaps there is something pending.
     Former(T, Option<T>),
-    /// Moved, but not found under the hash: it was not there yet when this looked, or is gone.
-    Unseen,
+    /// Moved by this move, but not found under the hash: it was not there yet when this looked, or is gone.
+    Unseen(Option<ObjectId>),
     Nowhere(Option<T>),
 }
 
@@ -80,14 +86,36 @@ impl<T> Default for Sighting<T> {
 impl<T> Sighting<T> {
     pub fn home(self) -> Home<T> {
         match (self.here, self.former) {
-            (Some((Mark::None | Mark::Moved, here)), _) => Home::Here(here),
-            (Some((Mark::Pending, here)), Some((Mark::Moved, _))) => Home::Unsettled(here),
-            (here, Some((Mark::None | Mark::Pending, former))) => {
+            (Some((Mark::None | Mark::Moved(_), here)), _) => Home::Here(here),
+            (Some((Mark::Pending(pending), here)), Some((Mark::Moved(moved), _)))
+                if pending == moved =>
+            {
+                Home::Unsettled(here)
+            }
+            (_, Some((Mark::Moved(moved), _))) => Home::Unseen(moved),
+            (here, Some((Mark::None | Mark::Pending(_), former))) => {
                 Home::Former(former, here.map(|(_, pending)| pending))
             }
-            (None, Some((Mark::Moved, _))) => Home::Unseen,
             (here, None) => Home::Nowhere(here.map(|(_, pending)| pending)),
         }
+    }
+}
+
+impl<T> Sighting<T> {
+    /// Whether something is left of it under its former id: whoever wrote it whole stopped before that was
+    /// deleted.
+    pub fn has_remains(&self) -> bool {
+        let is_here = matches!(self.here, Some((Mark::None, _)));
+        is_here && matches!(self.former, Some((Mark::None, _)))
+    }
+}
+
+/// What is under the hash now that a session was moved there by this move, if it is the session.
+pub fn moved_here<T>(mark: Mark, record: T, moved: Option<ObjectId>) -> Option<Home<T>> {
+    match mark {
+        Mark::None | Mark::Moved(_) => Some(Home::Here(record)),
+        Mark::Pending(pending) if pending == moved => Some(Home::Unsettled(record)),
+        Mark::Pending(_) => None,
     }
 }
 
@@ -111,8 +139,13 @@ impl<'r> Sighting<&'r RawDocument> {
 
 #[cfg(test)]
 mod tests {
-    use super::Mark::{Moved, None as Plain, Pending};
+    use super::Mark::None as Plain;
     use super::*;
+
+    const THIS: Option<ObjectId> = Some(ObjectId::from_bytes([1; 12]));
+    const OTHER: Option<ObjectId> = Some(ObjectId::from_bytes([2; 12]));
+    const PENDING: Mark = Mark::Pending(THIS);
+    const MOVED: Mark = Mark::Moved(THIS);
 
     fn home(here: Option<Mark>, former: Option<Mark>) -> Home<&'static str> {
         Sighting {
@@ -125,18 +158,42 @@ mod tests {
     #[test]
     fn after_each_step_of_a_move_the_session_is_in_one_place() {
         assert_eq!(home(None, Some(Plain)), Home::Former("former", None));
-        let first = home(Some(Pending), Some(Plain));
+        let first = home(Some(PENDING), Some(Plain));
         assert_eq!(first, Home::Former("former", Some("here")));
-        assert_eq!(home(Some(Pending), Some(Moved)), Home::Unsettled("here"));
-        assert_eq!(home(Some(Plain), Some(Moved)), Home::Here("here"));
+        assert_eq!(home(Some(PENDING), Some(MOVED)), Home::Unsettled("here"));
+        assert_eq!(home(Some(Plain), Some(MOVED)), Home::Here("here"));
         assert_eq!(home(Some(Plain), None), Home::Here("here"));
     }
 
     #[test]
     fn what_a_destroy_leaves_is_no_session() {
         assert_eq!(home(None, None), Home::Nowhere(None));
-        assert_eq!(home(Some(Pending), None), Home::Nowhere(Some("here")));
-        assert_eq!(home(None, Some(Moved)), Home::Unseen);
+        assert_eq!(home(Some(PENDING), None), Home::Nowhere(Some("here")));
+        assert_eq!(home(None, Some(MOVED)), Home::Unseen(THIS));
+    }
+
+    #[test]
+    fn what_began_after_the_session_had_been_moved_is_no_session() {
+        let late = Some(Mark::Pending(OTHER));
+        assert_eq!(home(late, Some(MOVED)), Home::Unseen(THIS));
+        assert_eq!(moved_here(Mark::Pending(OTHER), "here", THIS), None);
+        let unsettled = Some(Home::Unsettled("here"));
+        assert_eq!(moved_here(PENDING, "here", THIS), unsettled);
+    }
+
+    #[test]
+    fn what_a_whole_write_left_behind_is_seen() {
+        let remains = |here, former| {
+            Sighting {
+                here: Some((here, ())),
+                former,
+            }
+            .has_remains()
+        };
+        assert!(remains(Plain, Some((Plain, ()))));
+        assert!(!remains(Plain, Some((MOVED, ()))));
+        assert!(!remains(PENDING, Some((Plain, ()))));
+        assert!(!remains(Plain, None));
     }
 
     #[test]

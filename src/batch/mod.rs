@@ -14,9 +14,11 @@ mod stored;
 mod swap;
 mod touch;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt};
 use mongodb::bson::RawDocument;
 
 use crate::codec::{self, CodecError};
@@ -54,6 +56,24 @@ impl Batch<'_> {
             Some(Action::Destroy { .. }) => self.destroy().await,
             Some(Action::Wide(_) | Action::Sweep(_) | Action::Watch { .. }) | None => Vec::new(),
         }
+    }
+
+    /// Tells what came of each answer as soon as it is known, whichever that is, but for the last answer:
+    /// that comes back. `ends` are what comes of each, and whether it is of the last.
+    async fn tell_each(
+        &self,
+        ends: impl Stream<Item: Future<Output = (Vec<Ended>, bool)>>,
+    ) -> Vec<Ended> {
+        let mut last = Vec::new();
+        let mut ends = pin!(ends.buffer_unordered(usize::MAX));
+        while let Some((ended, is_last)) = ends.next().await {
+            match is_last {
+                true => last = ended,
+                false if ended.is_empty() => {}
+                false => self.leave.ended(ended),
+            }
+        }
+        last
     }
 
     /// `is_home`: it is stored where it would be stored now.

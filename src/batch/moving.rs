@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::future::join_all;
 use mongodb::bson::RawDocument;
+use mongodb::bson::oid::ObjectId;
 use tokio::time::Instant;
 
 use super::{Batch, Ended};
-use crate::collection::{self, Command, Dates, Nonce, Pending, Statement, StoredSession, Written};
+use crate::collection::{
+    self, Attempt, Command, Dates, Pending, Statement, StoredSession, Written,
+};
 use crate::error::Failure;
 use crate::operation::{Action, Operation, Outcome};
 use crate::record;
@@ -19,7 +24,7 @@ const DUPLICATE_KEY: Option<i32> = Some(11000);
 /// One write that moves its session.
 #[derive(Default)]
 pub struct Move {
-    nonce: Option<Nonce>,
+    attempt: Option<Attempt>,
     /// What somebody else has there, and since when this has seen it.
     seen: Option<(Vec<u8>, Option<Instant>)>,
 }
@@ -39,8 +44,8 @@ impl Move {
         let mark = mark
             .map(|mark| format!("{mark:?}").into_bytes())
             .unwrap_or_default();
-        let is_mine = (self.nonce).is_some_and(|nonce| {
-            matches!(pending.get_object_id(record::PENDING), Ok(pending) if pending == nonce)
+        let is_mine = (self.attempt).is_some_and(|Attempt { of, by }| {
+            matches!(pending.get_document(record::PENDING), Ok(left) if *left == *record::pending(of, by))
         });
         match &self.seen {
             _ if is_mine => true,
@@ -74,19 +79,21 @@ impl Batch<'_> {
             return Ok(false);
         }
         let left = pending.and_then(|pending| pending.get(record::PENDING).ok().flatten());
-        let nonce = Nonce::new();
-        state.nonce = Some(nonce);
-        session.pending = Pending::Begun(nonce);
-        let begin = collection::begin_move(id, former, &session, dates, (nonce, left));
+        let by = ObjectId::new();
+        let of = left.and_then(record::move_of).unwrap_or(by);
+        let attempt = Attempt { of, by };
+        state.attempt = Some(attempt);
+        session.pending = Pending::Begun(attempt);
+        let begin = collection::begin_move(id, former, &session, dates, (attempt, left));
         match self.write_one(begin).await {
             Ok(true) => {}
             Ok(false) => return Ok(false),
             Err(failure) if failure.mongo_code == DUPLICATE_KEY => return Ok(false),
             Err(failure) => return Err(failure),
         }
-        let mark = collection::mark_moved(id, former_id, former, dates);
-        let is_moved =
-            self.write_one(mark).await? && self.write_one(collection::end_move(id, nonce)).await?;
+        let mark = collection::mark_moved(id, (former_id, former), of, dates);
+        let is_moved = self.write_one(mark).await?
+            && self.write_one(collection::end_move(id, attempt)).await?;
         if is_moved {
             self.forget_mark(operation).await;
         }
@@ -103,11 +110,20 @@ impl Batch<'_> {
         }
     }
 
+    /// The session is under the hash, and somebody has not deleted what was under its former id.
+    pub(super) async fn forget_remains(&self, operation: &Operation) {
+        if let Some(former) = &operation.former {
+            // Nobody reads it while the session is there, and the next read finds it again.
+            let delete = collection::delete(&operation.id, former);
+            let _ = self.send_one(Command::Delete, delete).await;
+        }
+    }
+
     /// There is no session: nor is there what this put there.
     pub(super) async fn abandon(&self, operation: &Operation, state: &Move) {
-        if let Some(nonce) = state.nonce {
+        if let Some(attempt) = state.attempt {
             // It is no session, and ends as one.
-            let statement = collection::abandon_move(&operation.id, nonce);
+            let statement = collection::abandon_move(&operation.id, attempt);
             let _ = self.send_one(Command::Delete, statement).await;
         }
     }
@@ -134,39 +150,40 @@ impl Batch<'_> {
         }
     }
 
-    /// Deletes what sessions that were written whole have left under their former ids.
-    pub(super) async fn forget_formers(&self, ended: &mut [Ended]) {
-        let wholes = ended.iter_mut().filter(|(operation, outcome)| {
-            let is_whole = matches!(operation.action, Action::Set { read: None, .. });
-            is_whole && operation.former.is_some() && !matches!(outcome, Outcome::Failed(_))
-        });
-        let mut wholes: Vec<&mut Ended> = wholes.collect();
-        let statements = wholes.iter().filter_map(|(operation, _)| {
+    /// Deletes what sessions that were written whole have left under their former ids: each is told as soon
+    /// as its own is deleted.
+    pub(super) async fn forget_formers(&self, wholes: Vec<Ended>) -> Vec<Ended> {
+        let delete = |(operation, _): &Ended| {
             let former = operation.former.as_ref()?;
             Some(collection::delete(&operation.id, former))
+        };
+        let statements = wholes.iter().filter_map(delete).collect();
+        let write = (self.collection).write(Command::Delete, statements, self.trip);
+        let answers = write.await.into_answers();
+        let ends = answers.map(async |answer| {
+            let is_last = answer.is_last;
+            let ends = answer.into_written().map(async |(place, written)| {
+                let (operation, outcome) = &wholes[place];
+                let failure = match (written, delete(&wholes[place])) {
+                    (Written::Later, _) => return None,
+                    (Written::Failed(failure), _) => Some(failure),
+                    (Written::Alone, Some(delete)) => {
+                        self.send_one(Command::Delete, delete).await.err()
+                    }
+                    _ => None,
+                };
+                let outcome = failure.map_or(outcome.clone(), Outcome::Failed);
+                Some((operation.clone(), outcome))
+            });
+            let ended = join_all(ends).await;
+            (ended.into_iter().flatten().collect(), is_last)
         });
-        let statements = statements.collect();
-        let mut write = (self.collection)
-            .write(Command::Delete, statements, self.trip)
-            .await;
-        let mut alone = Vec::new();
-        while let Some(answer) = write.next().await {
-            for (place, written) in answer.into_written() {
-                match written {
-                    Written::Failed(failure) => wholes[place].1 = Outcome::Failed(failure),
-                    Written::Alone => alone.push(place),
-                    _ => {}
-                }
-            }
-        }
-        for place in alone {
-            let (operation, outcome) = &mut *wholes[place];
-            if let Some(former) = &operation.former {
-                let delete = collection::delete(&operation.id, former);
-                if let Err(failure) = self.send_one(Command::Delete, delete).await {
-                    *outcome = Outcome::Failed(failure);
-                }
-            }
-        }
+        self.tell_each(ends).await
     }
+}
+
+/// Whether it is written whole, and so perhaps leaves something behind.
+pub(super) fn leaves_former((operation, outcome): &Ended) -> bool {
+    let is_whole = matches!(operation.action, Action::Set { read: None, .. });
+    is_whole && operation.former.is_some() && !matches!(outcome, Outcome::Failed(_))
 }

@@ -5,8 +5,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::future::join;
 use mongodb::bson::RawDocument;
 
+use super::moving::leaves_former;
 use super::{Batch, Ended, id_of, stored};
 use crate::codec::{self, CodecError};
 use crate::collection::{self, Command, Dates, Statement, Written};
@@ -80,31 +83,32 @@ impl Batch<'_> {
             ended.push((operation.clone(), outcome));
         }
         let write = (self.collection).write(Command::Update, statements, self.trip);
-        let mut write = write.await;
+        let write = write.await;
         if !sent.is_empty() && !ended.is_empty() {
             self.leave.ended(std::mem::take(&mut ended));
         }
-        while let Some(answer) = write.next().await {
+        let (sent, is_alone) = (&sent, sent.len() == 1);
+        let ends = write.into_answers().map(async |answer| {
             let is_last = answer.is_last;
-            let mut unsure = Vec::new();
-            let before = ended.len();
+            let (mut ended, mut unsure) = (Vec::new(), Vec::new());
             for (place, written) in answer.into_written() {
                 self.sort(&sent[place], written, &mut ended, &mut unsure);
             }
-            self.forget_formers(&mut ended[before..]).await;
-            match unsure.as_mut_slice() {
-                [] => {}
-                [(_, outcome)] if sent.len() == 1 => *outcome = Outcome::Dropped,
-                unsure => {
-                    self.leave.ended(std::mem::take(&mut ended));
-                    self.find_dropped(unsure).await;
-                }
-            }
-            ended.extend(unsure);
-            if !is_last {
+            let (wholes, mut ended): (Vec<_>, Vec<_>) = ended.into_iter().partition(leaves_former);
+            let is_more = !wholes.is_empty() || (!unsure.is_empty() && !is_alone);
+            if is_more && !ended.is_empty() {
                 self.leave.ended(std::mem::take(&mut ended));
             }
-        }
+            let (formers, unsure) = join(
+                self.forget_formers(wholes),
+                self.find_dropped(unsure, is_alone),
+            )
+            .await;
+            ended.extend(formers);
+            ended.extend(unsure);
+            (ended, is_last)
+        });
+        ended.extend(self.tell_each(ends).await);
         ended
     }
 
@@ -130,20 +134,27 @@ impl Batch<'_> {
 
     /// MongoDB says how many statements found their session, not which: where some did not, this
     /// asks who is gone.
-    async fn find_dropped(&self, unsure: &mut [Ended]) {
+    async fn find_dropped(&self, mut unsure: Vec<Ended>, is_alone: bool) -> Vec<Ended> {
+        if let ([(_, outcome)], true) = (unsure.as_mut_slice(), is_alone) {
+            *outcome = Outcome::Dropped;
+        }
+        if unsure.is_empty() || is_alone {
+            return unsure;
+        }
         let ids: Vec<Id> = unsure.iter().map(|(set, _)| set.id.clone()).collect();
         let found = self.collection.find_latest(&ids, self.trip.deadline);
         // Without an answer the sessions that are gone are taken for written: nothing was lost that
         // was still there.
         let Ok(found) = found.await else {
-            return;
+            return unsure;
         };
         let there: HashSet<Id> = found.iter().filter_map(|record| id_of(record)).collect();
-        for (set, outcome) in unsure {
+        for (set, outcome) in &mut unsure {
             if !there.contains(&set.id) {
                 *outcome = Outcome::Dropped;
             }
         }
+        unsure
     }
 
     fn plan<'a>(&self, operation: &'a Operation) -> Result<Plan<'a>, Failure> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mongodb::bson::RawDocument;
 use tokio::time::Instant;
 
-use super::home::{Home, Sighting};
+use super::home::{Home, Mark, Sighting, moved_here};
 use super::moving::{Move, Step};
 use super::set::difference;
 use super::{Batch, stored};
@@ -41,10 +41,21 @@ impl Batch<'_> {
             let deadline = self.trip.deadline;
             let found = self.collection.find_latest(&ids, deadline).await?;
             let sighting = Sighting::of(operation, found.iter().map(AsRef::as_ref));
-            let home = sighting.home();
+            let has_remains = sighting.has_remains();
+            let again;
+            let home = match sighting.home() {
+                Home::Unseen(moved) => {
+                    let id = std::slice::from_ref(id);
+                    again = self.collection.find_latest(id, deadline).await?;
+                    let here = again.first().map(AsRef::as_ref);
+                    let here = here.and_then(|here| moved_here(Mark::of(here), here, moved));
+                    here.unwrap_or(Home::Nowhere(None))
+                }
+                home => home,
+            };
             let record = match home {
                 Home::Here(record) | Home::Unsettled(record) | Home::Former(record, _) => record,
-                Home::Unseen | Home::Nowhere(_) => {
+                Home::Unseen(_) | Home::Nowhere(_) => {
                     self.abandon(operation, &state).await;
                     return Ok(false);
                 }
@@ -79,6 +90,9 @@ impl Batch<'_> {
                     if is_done && matches!(home, Home::Unsettled(_)) {
                         self.forget_mark(operation).await;
                     }
+                    if is_done && has_remains {
+                        self.forget_remains(operation).await;
+                    }
                     is_done
                 }
             };
@@ -94,7 +108,7 @@ impl Batch<'_> {
 
     /// What a record says that holds its session.
     pub(super) fn pending(&self) -> Pending {
-        match self.collection.hashes_ids {
+        match self.collection.hashes_ids() {
             true => Pending::Ended,
             false => Pending::Unmentioned,
         }

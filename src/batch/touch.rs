@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 use tokio::time::Instant;
 
-use super::home::{Home, Sighting};
+use super::home::{Home, Mark, Sighting, moved_here};
 use super::set::may_wait;
 use super::swap::SWAP_PAUSE;
 use super::{Batch, Ended, id_of};
@@ -67,21 +67,25 @@ impl Batch<'_> {
     ) -> Result<(Touches, Vec<Statement>), Unread> {
         let ids = touches.iter().flat_map(|touch| touch.stored_ids().cloned());
         let ids: Vec<Id> = ids.collect();
-        let found = self.collection.find_ends(&ids, self.trip).await?;
-        let found: HashMap<Id, RawDocumentBuf> = (found.into_iter())
-            .filter_map(|record| Some((id_of(&record)?, record)))
-            .collect();
+        let found = self.find_ends(&ids).await?;
+        let again = self.find_unseen(touches, &found).await?;
         let mut renewed = Vec::new();
         let mut statements = Vec::new();
         for touch in touches {
-            let records = touch.stored_ids().filter_map(|id| found.get(id));
-            let sighting = Sighting::of(touch, records.map(AsRef::as_ref));
-            let record = match sighting.home() {
-                Home::Here(record) | Home::Unsettled(record) | Home::Former(record, _) => {
-                    Some(record)
+            let home = match home_in(touch, &found) {
+                Home::Unseen(moved) => {
+                    let here = again.get(&touch.id).map(AsRef::as_ref);
+                    let here = here.and_then(|here| moved_here(Mark::of(here), here, moved));
+                    here.unwrap_or(Home::Nowhere(None))
                 }
-                // What is not there yet is looked for by the next.
-                Home::Unseen | Home::Nowhere(_) => None,
+                home => home,
+            };
+            let (record, pending) = match home {
+                Home::Here(record) | Home::Former(record, _) => (Some(record), None),
+                Home::Unsettled(record) => {
+                    (Some(record), record.get(record::PENDING).ok().flatten())
+                }
+                Home::Unseen(_) | Home::Nowhere(_) => (None, None),
             };
             let session = record.and_then(|record| record::session(record, record::now()));
             let (Some(record), Some(session)) = (record, session) else {
@@ -101,11 +105,38 @@ impl Batch<'_> {
                 continue;
             }
             statements.push(collection::write_end(
-                &touch.id, &at, session, expire, dates,
+                &touch.id,
+                &at,
+                (session, pending),
+                expire,
+                dates,
             ));
             renewed.push(touch.clone());
         }
         Ok((renewed, statements))
+    }
+
+    /// Of those that are known to have been moved, but were not found where to, what is there now.
+    async fn find_unseen(
+        &self,
+        touches: &Touches,
+        found: &HashMap<Id, RawDocumentBuf>,
+    ) -> Result<HashMap<Id, RawDocumentBuf>, Unread> {
+        let is_unseen = |touch: &&Arc<Operation>| matches!(home_in(touch, found), Home::Unseen(_));
+        let unseen = touches.iter().filter(is_unseen);
+        let unseen: Vec<Id> = unseen.map(|touch| touch.id.clone()).collect();
+        match unseen.is_empty() {
+            true => Ok(HashMap::new()),
+            false => self.find_ends(&unseen).await,
+        }
+    }
+
+    async fn find_ends(&self, ids: &[Id]) -> Result<HashMap<Id, RawDocumentBuf>, Unread> {
+        let found = self.collection.find_ends(ids, self.trip).await?;
+        let found = found.into_iter();
+        Ok(found
+            .filter_map(|record| Some((id_of(&record)?, record)))
+            .collect())
     }
 
     /// Gives those that have changed since they were looked at, or may have.
@@ -141,6 +172,11 @@ impl Batch<'_> {
         }
         changed
     }
+}
+
+fn home_in<'r>(touch: &Operation, found: &'r HashMap<Id, RawDocumentBuf>) -> Home<&'r RawDocument> {
+    let records = touch.stored_ids().filter_map(|id| found.get(id));
+    Sighting::of(touch, records.map(AsRef::as_ref)).home()
 }
 
 /// When a session is to end.

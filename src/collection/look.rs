@@ -141,8 +141,10 @@ impl Collection {
     fn only_live(&self, query: &mut Document) {
         query.insert("data", doc! { "$type": "object" });
         query.insert("expiresAt", doc! { "$not": { "$lte": record::now() } });
-        if self.hashes_ids {
-            query.insert(record::PENDING.as_str(), doc! { "$exists": false });
+        if self.hashes_ids() {
+            for mark in [record::PENDING, record::MOVED] {
+                query.insert(mark.as_str(), doc! { "$exists": false });
+            }
         }
     }
 
@@ -171,7 +173,7 @@ impl Collection {
 
     /// Of the records of these ids, as the primary has them now, what says when they end.
     pub async fn find_ends(&self, ids: &[Id], trip: &Trip) -> Result<Vec<RawDocumentBuf>, Unread> {
-        let mut query = match self.hashes_ids {
+        let mut query = match self.hashes_ids() {
             true => doc! {}, // a mark of a move has none
             false => doc! { "data": { "$type": "object" } },
         };

@@ -48,6 +48,7 @@ use crate::error::Failure;
 use crate::operation::Id;
 use crate::options::{AutoRemove, Options};
 use crate::seal::Sealer;
+use crate::seal::ids::{IdHasher, is_hash};
 use crate::stats::Stats;
 
 pub use adopt::Tally;
@@ -65,7 +66,7 @@ use sent::Sent;
 pub use statement::{
     Dates, Statement, delete, delete_matching, write_difference, write_end, write_swap, write_whole,
 };
-pub use stored_session::{Nonce, Pending, StoredSession};
+pub use stored_session::{Attempt, Pending, StoredSession};
 use trip::Stopped;
 pub use trip::{Patience, Recall, Trip, Unanswered};
 pub use write::Command;
@@ -85,6 +86,14 @@ const MANY_ANSWERED: usize = 16;
 /// How long `close` waits for the driver.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
+/// What is told of a read.
+pub enum Reading<T> {
+    /// It begins, or begins again: what was found before may have changed.
+    Begins,
+    Some(Vec<T>),
+    Last(Vec<T>),
+}
+
 pub struct Collection {
     client: Client,
     database: mongodb::Database,
@@ -99,8 +108,8 @@ pub struct Collection {
     indexes: Vec<String>,
     /// What encrypts the sessions in it, if they are to be encrypted.
     pub sealer: Option<Arc<Sealer>>,
-    /// Whether sessions are stored under hashes of their ids.
-    pub hashes_ids: bool,
+    /// What hashes the ids of sessions, if they are to be.
+    ids: Option<Arc<IdHasher>>,
     timeout: Duration,
     availability: Availability,
     stats: Arc<Stats>,
@@ -140,7 +149,7 @@ impl Collection {
             auto_remove: options.auto_remove,
             indexes: options.indexes.clone(),
             sealer: options.sealer.clone(),
-            hashes_ids: options.ids.is_some(),
+            ids: options.ids.clone(),
             timeout: options.timeout,
             availability: availability.clone(),
             stats: stats.clone(),
@@ -159,19 +168,31 @@ impl Collection {
         }))
     }
 
+    /// Whether sessions are stored under hashes of their ids.
+    pub fn hashes_ids(&self) -> bool {
+        self.ids.is_some()
+    }
+
+    /// The id under which a session is to be stored that still is under this one; `None` if that is the
+    /// same.
+    pub fn stored_id(&self, id: &Id) -> Option<Id> {
+        let ids = self.ids.as_ref().filter(|_| !is_hash(id))?;
+        Some(Id::from(ids.hash(id)))
+    }
+
     /// Finds the records of these ids. `found` is told what `make` makes of them, with each of MongoDB's
-    /// replies that are more than one, and whether it is the last. `is_divisible`: they are of more than one
-    /// session.
+    /// replies that are more than one. `is_divisible`: they are of more than one session.
     pub async fn find<T>(
         &self,
         ids: &[Id],
         is_divisible: bool,
         trip: &Trip,
         make: impl Fn(&RawDocument) -> T,
-        mut found: impl FnMut(Vec<T>, bool),
+        mut found: impl FnMut(Reading<T>),
     ) -> Result<(), Unread> {
         let mut attempts = self.attempts(trip.deadline);
         loop {
+            found(Reading::Begins);
             let read = async {
                 let mut cursor = query(&self.records, ids).await?;
                 let mut records = Vec::with_capacity(ids.len());
@@ -182,7 +203,7 @@ impl Collection {
                             Poll::Ready(has_next) => has_next?,
                             // What is here does not wait for what another reply brings.
                             Poll::Pending => {
-                                found(std::mem::take(&mut records), false);
+                                found(Reading::Some(std::mem::take(&mut records)));
                                 next.await?
                             }
                         }
@@ -199,7 +220,7 @@ impl Collection {
                 .await
             {
                 Ok(Ok(records)) => {
-                    found(records, true);
+                    found(Reading::Last(records));
                     return Ok(());
                 }
                 Ok(Err(sorted)) => attempts.again(sorted).await.map_err(Unread::Failed)?,

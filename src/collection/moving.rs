@@ -1,11 +1,12 @@
 //! The statements by which a session moves from its former id to the hash of it: the steps of
 //! `batch/home.rs`, in their order.
 
-use mongodb::bson::raw::cstr;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::raw::{CStr, cstr};
 use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
 
 use super::statement::{Dates, Statement, delete_at, filter, operator, unchanged, update_at};
-use super::stored_session::{Nonce, Pending, StoredSession};
+use super::stored_session::{Attempt, Pending, StoredSession};
 use crate::operation::Id;
 use crate::record;
 
@@ -16,11 +17,17 @@ pub fn begin_move(
     former: &RawDocument,
     session: &StoredSession<'_>,
     dates: Dates,
-    (nonce, left): (Nonce, Option<RawBsonRef<'_>>),
+    (attempt, left): (Attempt, Option<RawBsonRef<'_>>),
 ) -> Statement {
-    debug_assert_eq!(session.pending, Pending::Begun(nonce));
-    let mut query = filter(id);
-    query.append(record::PENDING, left.unwrap_or(nonce.into()));
+    debug_assert_eq!(session.pending, Pending::Begun(attempt));
+    let query = match left {
+        Some(left) => {
+            let mut query = filter(id);
+            query.append(record::PENDING, operator(cstr!("$eq"), left));
+            query
+        }
+        None => pending(id, attempt),
+    };
     let mut change = session.change(dates);
     if let Ok(Some(created_at)) = former.get("createdAt") {
         let made = operator(cstr!("createdAt"), created_at);
@@ -31,13 +38,18 @@ pub fn begin_move(
 
 /// 2: makes a mark of the former record, if it is still as it was read. It lives as long as the session:
 /// without it, what is pending is no session.
-pub fn mark_moved(id: &Id, former: &Id, read: &RawDocument, dates: Dates) -> Statement {
+pub fn mark_moved(
+    id: &Id,
+    (former, read): (&Id, &RawDocument),
+    of: ObjectId,
+    dates: Dates,
+) -> Statement {
     let query = unchanged(former, read, 0);
     let mut set = RawDocumentBuf::new();
-    set.append(record::MOVED, true);
+    set.append(record::MOVED, of);
     set.append(cstr!("expiresAt"), dates.expires_at);
     let mut unset = RawDocumentBuf::new();
-    for field in [cstr!("data"), cstr!("lookup"), cstr!("updatedAt")] {
+    for field in OF_A_SESSION {
         unset.append(field, "");
     }
     let mut change = operator(cstr!("$set"), &set);
@@ -45,29 +57,39 @@ pub fn mark_moved(id: &Id, former: &Id, read: &RawDocument, dates: Dates) -> Sta
     update_at(id, former, &query, &change, false)
 }
 
+/// What a record of a session has, of this store or of another: a mark is none.
+const OF_A_SESSION: [&CStr; 6] = [
+    cstr!("data"),
+    cstr!("lookup"),
+    cstr!("updatedAt"),
+    cstr!("session"),
+    cstr!("expires"),
+    cstr!("lastModified"),
+];
+
 /// 3: the session is there.
-pub fn end_move(id: &Id, nonce: Nonce) -> Statement {
+pub fn end_move(id: &Id, attempt: Attempt) -> Statement {
     let unset = operator(record::PENDING, "");
     let change = operator(cstr!("$unset"), &unset);
-    update_at(id, id, &pending(id, nonce), &change, false)
+    update_at(id, id, &pending(id, attempt), &change, false)
 }
 
 /// 4: nobody needs the mark any more. MongoDB removes it as an expired session, which leaves those time
 /// who read one record before the move and the other after it.
 pub fn expire_mark(id: &Id, former: &Id) -> Statement {
     let mut query = filter(former);
-    query.append(record::MOVED, true);
+    query.append(record::MOVED, operator(cstr!("$exists"), true));
     let end = operator(cstr!("expiresAt"), DateTime::from_millis(0));
     update_at(id, former, &query, &operator(cstr!("$set"), &end), false)
 }
 
 /// Takes back what is pending, where there is no session any more.
-pub fn abandon_move(id: &Id, nonce: Nonce) -> Statement {
-    delete_at(id, id, &pending(id, nonce))
+pub fn abandon_move(id: &Id, attempt: Attempt) -> Statement {
+    delete_at(id, id, &pending(id, attempt))
 }
 
-fn pending(id: &Id, nonce: Nonce) -> RawDocumentBuf {
+fn pending(id: &Id, Attempt { of, by }: Attempt) -> RawDocumentBuf {
     let mut query = filter(id);
-    query.append(record::PENDING, nonce);
+    query.append(record::PENDING, record::pending(of, by));
     query
 }

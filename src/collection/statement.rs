@@ -121,8 +121,15 @@ pub(super) fn unchanged(id: &Id, stored: &RawDocument, besides: usize) -> RawDoc
 }
 
 /// Renews the end of a session that is there, and koa-session's own where it has one, if what koa-session
-/// says of its life is still as it was seen.
-pub fn write_end(id: &Id, at: &Id, seen: &RawDocument, expire: f64, dates: Dates) -> Statement {
+/// says of its life is still as it was seen. Where its move has not been ended, that ends it, as long as the
+/// same is pending as was seen: what is pending and nobody's session must not become one.
+pub fn write_end(
+    id: &Id,
+    at: &Id,
+    (seen, pending): (&RawDocument, Option<RawBsonRef<'_>>),
+    expire: f64,
+    dates: Dates,
+) -> Statement {
     let mut set = RawDocumentBuf::new();
     let mut filter = filter(at);
     filter.append(cstr!("data"), operator(cstr!("$type"), "object"));
@@ -136,7 +143,12 @@ pub fn write_end(id: &Id, at: &Id, seen: &RawDocument, expire: f64, dates: Dates
         set.append(EXPIRE, expire);
     }
     dates.append_to(&mut set);
-    update_at(id, at, &filter, &operator(cstr!("$set"), &set), false)
+    let mut change = operator(cstr!("$set"), &set);
+    if let Some(pending) = pending {
+        filter.append(record::PENDING, operator(cstr!("$eq"), pending));
+        change.append(cstr!("$unset"), operator(record::PENDING, ""));
+    }
+    update_at(id, at, &filter, &change, false)
 }
 
 const EXPIRE: &CStr = cstr!("data._expire");

@@ -24,11 +24,16 @@ pub enum Pending {
     Unmentioned,
     /// The session is there.
     Ended,
-    Begun(Nonce),
+    Begun(Attempt),
 }
 
-/// Tells one attempt at a move from another.
-pub type Nonce = ObjectId;
+/// An attempt at a move of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// The move: who takes the place of another goes on with it.
+    pub of: ObjectId,
+    pub by: ObjectId,
+}
 
 impl StoredSession<'_> {
     /// What writes all of it.
@@ -46,7 +51,9 @@ impl StoredSession<'_> {
         match self.pending {
             Pending::Unmentioned => {}
             Pending::Ended => unset.append(record::PENDING, ""),
-            Pending::Begun(nonce) => set.append(record::PENDING, nonce),
+            Pending::Begun(Attempt { of, by }) => {
+                set.append(record::PENDING, record::pending(of, by));
+            }
         }
         let mut change = operator(cstr!("$set"), &set);
         if !unset.is_empty() {

@@ -19,6 +19,7 @@ use std::future::IntoFuture;
 use std::ops::Range;
 use std::time::Duration;
 
+use futures_util::stream::{self, Stream};
 use mongodb::ClientSession;
 use mongodb::bson::RawDocumentBuf;
 use mongodb::bson::raw::{RawArrayBuf, cstr};
@@ -115,6 +116,16 @@ impl Collection {
             late: Vec::new(),
             has_collided: false,
         }
+    }
+}
+
+impl<'a> Write<'a> {
+    /// All of them, as they come: what is waited for before the next is asked for need not end first.
+    pub fn into_answers(self) -> impl Stream<Item = Answer> {
+        stream::unfold(self, async |mut write| {
+            let answer = write.next().await?;
+            Some((answer, write))
+        })
     }
 }
 

@@ -1,0 +1,55 @@
+'use strict'
+
+// Sessions that get no answer under one of their ids, as on a shard without a primary: they alone fail,
+// not those that travel with them.
+
+const assert = require('node:assert/strict')
+const { describe, test } = require('node:test')
+const { hasServer } = require('../../scripts/servers/mongodb')
+const { named, useNetwork } = require('../support/network')
+const { faults } = require('../support/proxy')
+
+const needs = 'transactionNumbers'
+const skip = hasServer(needs) ? false : 'no MongoDB at hand refuses old transaction numbers'
+
+const HASHED = { hashIds: { key: 'a key for ids of more than thirty-two bytes' } }
+
+const TIMEOUT = 6000
+
+describe('one session that gets no answer', { timeout: 60_000, skip }, () => {
+  const network = useNetwork({ needs })
+
+  /** What becomes of the calls, where deletes of the fourth session are not answered. */
+  async function outcomes(name, options, prepare, call) {
+    const store = network.store({ ...options, timeoutMS: TIMEOUT })
+    const ids = named(name, 8)
+    await prepare(store, ids)
+    network.proxy.inject(faults.silence, {
+      commands: ['delete'],
+      when: (exchange) => exchange.names([ids[3]]),
+      times: Infinity,
+    })
+    const settled = await Promise.allSettled(ids.map((id) => call(store, id)))
+    return settled.map(({ reason }) => reason?.code)
+  }
+
+  const ALONE = Array.from({ length: 8 }, (_, index) => (index === 3 ? 'ERR_TIMEOUT' : undefined))
+
+  test('fails alone, though others of its batch were gone', async () => {
+    const prepare = (store, ids) => Promise.all(ids.slice(0, 5).map((id) => store.set(id, { id })))
+    const codes = await outcomes('gone', {}, prepare, (store, id) => store.destroy(id))
+    assert.deepEqual(codes, ALONE)
+  })
+
+  test('under its former id fails alone, where it is destroyed with others', async () => {
+    const prepare = (store, ids) => Promise.all(ids.map((id) => store.set(id, { id })))
+    const codes = await outcomes('ends', HASHED, prepare, (store, id) => store.destroy(id))
+    assert.deepEqual(codes, ALONE)
+  })
+
+  test('under its former id fails alone, where it is written whole with others', async () => {
+    const prepare = (store) => store.get('any')
+    const codes = await outcomes('whole', HASHED, prepare, (store, id) => store.set(id, { id }))
+    assert.deepEqual(codes, ALONE)
+  })
+})
