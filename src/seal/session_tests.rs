@@ -152,11 +152,12 @@ fn a_session_without_its_lookups_is_not_current() {
     let sealer = sealer(&[1]);
     let sealed = sealer.of("id").seal(&session()).unwrap();
     let lookups = sealer.of("id").lookups(&session());
+    let none = rawdoc! {};
+    let other = sealer.of("id").lookups(&rawdoc! { "user": { "id": 43 } });
     let is_current = |lookups| sealer.of("id").open(&sealed, lookups).unwrap().is_current;
     assert!(is_current(Some(&lookups)));
     assert!(!is_current(None));
-    assert!(!is_current(Some(&rawdoc! {})));
-    let other = sealer.of("id").lookups(&rawdoc! { "user": { "id": 43 } });
+    assert!(!is_current(Some(&none)));
     assert!(!is_current(Some(&other)));
 }
 
