@@ -31,8 +31,8 @@ class Listing {
     try {
       while (!isLast) {
         const page = await this.#pages.next(listing, after)
-        after = page.last
-        isLast = page.isLast || after === undefined
+        after = page.last ?? after
+        isLast = page.isLast
         yield* page.items
       }
     } finally {

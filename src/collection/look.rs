@@ -1,6 +1,7 @@
 //! Looking through the collection, page by page, in the order of the ids.
 //!
-//! Who reads has a cursor, from which each page is taken. It may be gone when the next page is asked for:
+//! Who reads has a cursor over the ids, and the sessions of a page are fetched by them: where the server has
+//! to sort what it finds, it sorts no sessions. The cursor may be gone when the next page is asked for,
 //! after a failover, or when that takes more than ten minutes. Then another one begins behind the last id.
 
 use std::collections::HashMap;
@@ -24,8 +25,15 @@ use crate::seal::Sealer;
 /// A page ends when it has so many bytes, though there is room for more sessions.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// The cursors of those who read.
-pub type Cursors = Mutex<HashMap<Reader, Cursor<RawDocumentBuf>>>;
+/// How far each has come who reads.
+pub type Readings = Mutex<HashMap<Reader, Reading>>;
+
+pub struct Reading {
+    /// `None` behind the last id.
+    cursor: Option<Cursor<RawDocumentBuf>>,
+    /// What it has found, and nobody has read: with the dates, if these are all that is asked for.
+    found: Vec<RawDocumentBuf>,
+}
 
 pub struct Look<'a> {
     pub reader: Reader,
@@ -46,48 +54,33 @@ impl Collection {
         deadline: Instant,
         make: impl Fn(&RawDocument) -> T,
     ) -> Result<(Vec<T>, bool), Failure> {
-        let mut query = look.query(self.sealer.as_deref());
-        if look.is_live {
-            self.only_live(&mut query);
-        }
-        let records = match look.is_live {
-            true => &self.records,
-            false => &self.latest,
-        };
-        let mut fields = doc! { "updatedAt": 1, "expiresAt": 1 };
-        if look.with_data {
-            fields.insert("data", 1);
-        }
         let mut attempts = self.attempts(deadline);
         loop {
-            let cursor = self.lock_cursors().remove(&look.reader);
-            let has_gone_on = cursor.is_some();
+            let reading = self.lock_readings().remove(&look.reader);
+            let has_gone_on = reading.is_some();
             let read = async {
-                let mut cursor = match cursor {
-                    Some(cursor) => cursor,
-                    None => {
-                        let find = records.find(query.clone()).projection(fields.clone());
-                        let most = u32::try_from(look.most).unwrap_or(u32::MAX);
-                        find.sort(doc! { "_id": 1 }).batch_size(most).await?
-                    }
+                let mut reading = match reading {
+                    Some(reading) => reading,
+                    None => self.begin(&look).await?,
                 };
-                let mut found = Vec::new();
-                let mut size = 0;
-                while found.len() < look.most && size < MOST_BYTES {
-                    if !cursor.advance().await? {
-                        return Ok((found, None));
-                    }
-                    size += cursor.current().as_bytes().len();
-                    found.push(make(cursor.current()));
-                }
-                Ok((found, Some(cursor)))
+                reading.find(look.most).await?;
+                let made = match look.with_data {
+                    true => self.fetch(&look, &mut reading, &make).await?,
+                    false => reading
+                        .found
+                        .drain(..)
+                        .map(|record| make(&record))
+                        .collect(),
+                };
+                Ok((made, reading))
             };
             match self.in_time(deadline, read).await {
-                Ok((found, cursor)) => {
-                    let is_last = cursor.is_none();
-                    let cursor = cursor.map(|cursor| (look.reader, cursor));
-                    self.lock_cursors().extend(cursor);
-                    return Ok((found, is_last));
+                Ok((made, reading)) => {
+                    let is_last = reading.cursor.is_none() && reading.found.is_empty();
+                    if !is_last {
+                        self.lock_readings().insert(look.reader, reading);
+                    }
+                    return Ok((made, is_last));
                 }
                 Err(_) if has_gone_on && Instant::now() < deadline => {}
                 Err(sorted) => attempts.again(sorted).await?,
@@ -95,13 +88,75 @@ impl Collection {
         }
     }
 
-    /// Nobody reads on: the driver tells the server.
-    pub fn leave(&self, reader: Reader) {
-        self.lock_cursors().remove(&reader);
+    async fn begin(&self, look: &Look<'_>) -> mongodb::error::Result<Reading> {
+        let mut query = look.query(self.sealer.as_deref());
+        if look.is_live {
+            self.only_live(&mut query);
+        }
+        let fields = match look.with_data {
+            true => doc! { "_id": 1 },
+            false => doc! { "updatedAt": 1, "expiresAt": 1 },
+        };
+        let find = self.looked_at(look).find(query).projection(fields);
+        let most = u32::try_from(look.most).unwrap_or(u32::MAX);
+        let cursor = find.sort(doc! { "_id": 1 }).batch_size(most).await?;
+        Ok(Reading {
+            cursor: Some(cursor),
+            found: Vec::new(),
+        })
     }
 
-    fn lock_cursors(&self) -> MutexGuard<'_, HashMap<Reader, Cursor<RawDocumentBuf>>> {
-        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The sessions of a page, as they are now.
+    async fn fetch<T>(
+        &self,
+        look: &Look<'_>,
+        reading: &mut Reading,
+        make: &impl Fn(&RawDocument) -> T,
+    ) -> mongodb::error::Result<Vec<T>> {
+        let ids: Vec<Id> = reading
+            .found
+            .iter()
+            .filter_map(|found| id_of(found))
+            .collect();
+        let mut query = Document::new();
+        if look.is_live {
+            self.only_live(&mut query);
+        }
+        of_ids(&mut query, &ids);
+        let fields = doc! { "updatedAt": 1, "expiresAt": 1, "data": 1 };
+        let find = self.looked_at(look).find(query).projection(fields);
+        let mut cursor = find.sort(doc! { "_id": 1 }).await?;
+        let mut made = Vec::new();
+        let mut size = 0;
+        while cursor.advance().await? {
+            let record = cursor.current();
+            size += record.as_bytes().len();
+            made.push(make(record));
+            if size >= MOST_BYTES {
+                let last = id_of(record);
+                let place = ids.iter().position(|id| Some(id) == last.as_ref());
+                reading.found.drain(..=place.unwrap_or(ids.len() - 1));
+                return Ok(made);
+            }
+        }
+        reading.found.clear();
+        Ok(made)
+    }
+
+    fn looked_at(&self, look: &Look<'_>) -> &mongodb::Collection<RawDocumentBuf> {
+        match look.is_live {
+            true => &self.records,
+            false => &self.latest,
+        }
+    }
+
+    /// Nobody reads on: the driver tells the server.
+    pub fn leave(&self, reader: Reader) {
+        self.lock_readings().remove(&reader);
+    }
+
+    fn lock_readings(&self) -> MutexGuard<'_, HashMap<Reader, Reading>> {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many live sessions match.
@@ -167,8 +222,7 @@ impl Collection {
                 Err(sorted) => attempts.again(sorted).await?,
             }
         };
-        let id = |record: &RawDocumentBuf| record.get_str("_id").ok().map(Id::from);
-        Ok(found.iter().filter_map(id).collect())
+        Ok(found.iter().filter_map(|record| id_of(record)).collect())
     }
 
     /// Of the records of these ids, as the primary has them now, what says when they end.
@@ -205,6 +259,25 @@ impl Collection {
         let find = self.latest.find(query.clone());
         find.projection(fields).await?.try_collect().await
     }
+}
+
+impl Reading {
+    /// Goes on until it has found so many, or all.
+    async fn find(&mut self, most: usize) -> mongodb::error::Result<()> {
+        while self.found.len() < most
+            && let Some(cursor) = &mut self.cursor
+        {
+            match cursor.advance().await? {
+                true => self.found.push(cursor.current().to_owned()),
+                false => self.cursor = None,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn id_of(record: &RawDocument) -> Option<Id> {
+    record.get_str("_id").ok().map(Id::from)
 }
 
 impl Look<'_> {

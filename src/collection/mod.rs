@@ -57,8 +57,8 @@ pub use changes::Changes;
 use failure::Sorted;
 pub use failure::{blames_a_session, timeout, too_large};
 pub use foreign::{Field, Foreign};
-use look::Cursors;
 pub use look::Look;
+use look::Readings;
 pub use moving::{abandon_move, begin_move, end_move, expire_mark, mark_moved};
 use numbers::Numbers;
 pub use reply::Written;
@@ -116,7 +116,7 @@ pub struct Collection {
     numbers: Numbers,
     transaction_number: AtomicI64,
     sessions: Mutex<Vec<ClientSession>>,
-    cursors: Cursors,
+    readings: Readings,
     /// How many fences may be under way at once.
     fence_room: Semaphore,
     /// The same of fences that have waited for long.
@@ -161,7 +161,7 @@ impl Collection {
             probe: tokio::sync::Mutex::default(),
             transaction_number: AtomicI64::new(0),
             sessions: Mutex::default(),
-            cursors: Cursors::default(),
+            readings: Readings::default(),
             made: Notify::new(),
             database,
             client,
