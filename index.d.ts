@@ -149,8 +149,8 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    *
    * What was called before comes before it, and what is called on a session after it comes after it,
    * also if that is not awaited; the latter where the search for the first five hundred takes no longer
-   * than 250 ms, as it does with an index (option `indexes`). A session that is made or written whole
-   * meanwhile stays.
+   * than 250 ms, as it does with an index (option `indexes`). A session that this store makes or writes
+   * whole meanwhile stays; one that another process makes may be found, and end.
    *
    * Each search takes at most `timeoutMS`, and so does each session. Where some cannot be ended, the
    * others are, and then it rejects: as {@link all} does, and with `ERR_SESSION_ID` if `except` is

@@ -65,6 +65,7 @@ class Caller {
   /** Ends both sessions of the history. */
   async sweep() {
     const sent = [0, 1].map((id) => ({ kind: 'destroy', id }))
+    const call = now()
     let sweep
     const send = () => {
       sweep ??= this.store.destroyMany({ history: this.name })
@@ -72,6 +73,8 @@ class Caller {
     }
     await Promise.all(sent.map((operation) => this.#call(true, operation, send)))
     for (const operation of sent) {
+      // One call of both: it may have gone far when the second was written down.
+      operation.call = call
       // What is called after it waits for it no longer than this; then only the time orders them.
       if (operation.end - operation.call > ORDER_LIMIT)
         operation.store = `a sweep of ${operation.store}`
