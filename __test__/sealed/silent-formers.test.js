@@ -1,11 +1,12 @@
 'use strict'
 
-// Sessions that get no answer under one of their ids, as on a shard without a primary: they alone fail,
-// not those that travel with them.
+// What a session has under its plain id and under the hash of it may be on different servers, or be
+// reached at different times: one that gets no answer fails alone, and a sweep finds what moves meanwhile.
 
 const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')
 const { hasServer } = require('../../scripts/servers/mongodb')
+const { Gate } = require('../support/gate')
 const { named, useNetwork } = require('../support/network')
 const { faults } = require('../support/proxy')
 
@@ -51,5 +52,30 @@ describe('one session that gets no answer', { timeout: 60_000, skip }, () => {
     const prepare = (store) => store.get('any')
     const codes = await outcomes('whole', HASHED, prepare, (store, id) => store.set(id, { id }))
     assert.deepEqual(codes, ALONE)
+  })
+})
+
+describe('a sweep', { timeout: 60_000 }, () => {
+  const network = useNetwork()
+
+  test('ends a session that moves ahead of it, to where it has looked before', async () => {
+    const store = network.store(HASHED)
+    const others = named('other', 700)
+    await Promise.all(others.map((id) => store.set(id, { user: 1 })))
+    // Its plain id comes last of all, and the hash of it first.
+    const first = (one, other) => (store.storedId(one) < store.storedId(other) ? one : other)
+    const moving = named('moving', 5000).reduce(first)
+    await network.store().set(moving, { user: 1 })
+    const request = { ctx: {} }
+    const session = await store.get(moving, undefined, request)
+    const gate = new Gate()
+    network.proxy.inject(faults.holdCommand(gate), { commands: ['getMore'], when: () => true })
+    const swept = store.destroyMany({ user: 1 })
+    await gate.reached
+    await network.store(HASHED).set(moving, { ...session, moved: true }, undefined, request)
+    gate.open()
+    await swept
+    assert.equal(await store.get(moving), undefined)
+    assert.equal(await store.length(), 0)
   })
 })
