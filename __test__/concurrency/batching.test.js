@@ -60,7 +60,8 @@ describe('operations share commands', { timeout: 120_000 }, () => {
     update: (store, id) => store.set(id, { id }),
   })) {
     test(`and under load each ${command} carries many`, async () => {
-      const store = network.store()
+      // With time enough: what a slow machine answers late would be sent again, in smaller parts.
+      const store = network.store({ timeoutMS: 30_000 })
       await store.get('to be connected')
       const sizes = watch(command)
       await Promise.all(
