@@ -3,9 +3,8 @@
 // The snippets of the pages on setting up, on options and on errors do what the text around them says.
 
 const assert = require('node:assert/strict')
-const { EventEmitter } = require('node:events')
 const { execFile } = require('node:child_process')
-const { once } = require('node:events')
+const { EventEmitter, once } = require('node:events')
 const { describe, it } = require('node:test')
 const { promisify } = require('node:util')
 const { createSession } = require('koa-session-7')
