@@ -147,8 +147,8 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * Ends all sessions that match, on every server at once: requests that are under way do not bring
    * them back. Resolves to how many live ones there were, when they are gone.
    *
-   * What was called before comes before it, and what is called on a session after it comes after it,
-   * also if that is not awaited; the latter where the search for the first five hundred takes no longer
+   * What was called before comes before it, unless it gets no answer for a quarter of `timeoutMS`, and what
+   * is called on a session after it comes after it, also if that is not awaited; the latter where the search for the first five hundred takes no longer
    * than 250 ms, as it does with an index (option `indexes`). A session that this store makes or writes
    * whole meanwhile stays; one that another process makes may be found, and end.
    *

@@ -187,4 +187,25 @@ describe('destroyMany over a network that fails', { timeout: 120_000 }, () => {
     const left = await store.ids({ user: 2 }).toArray()
     assert.ok(left.includes('silent 7') && left.length < ids.length, `${left.length} left`)
   })
+
+  it('does not wait for a session that gets no answer', async () => {
+    const store = network.store({ timeoutMS: 6000 })
+    await Promise.all(named('answered', 5).map((id) => store.set(id, { user: 3 })))
+    const { struck, end } = network.proxy.inject(faults.silence, {
+      commands: ['update'],
+      when: (exchange) => exchange.names(['silent']),
+      times: Infinity,
+    })
+    struck.catch(() => {})
+    let isOver = false
+    const silent = store.set('silent', { user: 3 }).catch(({ code }) => {
+      isOver = true
+      return code
+    })
+    assert.equal(await store.length({ user: 3 }), 5)
+    assert.equal(await store.destroyMany({ user: 3 }), 5)
+    assert.equal(isOver, false)
+    assert.equal(await silent, 'ERR_TIMEOUT')
+    end()
+  })
 })

@@ -1,6 +1,7 @@
 //! Operations that concern many sessions: looking for some, and sweeps that destroy all they find.
 //!
-//! Such an operation begins when all writes that were called before it have ended, on whichever session.
+//! Such an operation begins when all writes that were called before it have ended, on whichever session,
+//! or get no answer.
 //! What is called after it does not wait for it, with one exception: until a sweep has found its first
 //! page, all are held back, so that they come after it, as they were called. That is over after
 //! [`ORDER_PATIENCE`]: without an index a search may take long, and the application must not stand still
@@ -24,6 +25,9 @@ use crate::seal::ids::is_hash;
 
 /// How long what is called after a sweep waits for it.
 const ORDER_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Writes that were called before are waited for until they have taken this part of their time.
+const PART_OF_TIME: u32 = 4;
 
 /// So many are on their way at once, of so many connections.
 const MOST: usize = 8;
@@ -143,11 +147,13 @@ impl Worker {
         wide.waiting = waiting;
     }
 
-    /// When the first of the writes was called that have not ended.
+    /// When the first of the writes was called that have not ended, and may do so soon: one that gets no
+    /// answer must not take the time of those that are called later.
     fn first_write(&self) -> Option<Instant> {
+        let patience = self.options.timeout / PART_OF_TIME;
         let writes = self.accepted.iter().filter(|operation| {
-            let kind = Kind::of(operation);
-            kind.is_some_and(|kind| kind != Kind::Get) && !operation.is_settled()
+            let is_write = Kind::of(operation).is_some_and(|kind| kind != Kind::Get);
+            is_write && !operation.is_settled() && operation.age() < patience
         });
         writes.map(|write| write.called).min()
     }
