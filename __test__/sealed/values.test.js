@@ -117,8 +117,6 @@ describe('of an encrypted session', { timeout: 60_000 }, () => {
     assert.deepEqual(found.a.buffer, own.buffer)
     assert.equal(found.a.sub_type, SUBTYPE)
     assert.deepEqual(found.inner.own.buffer, own.buffer)
-    await plain.set('own', { a: own }, MAX_AGE)
-    assert.deepEqual((await plain.get('own')).a.buffer, own.buffer)
   })
 
   it('the limit of 16 MiB is that of what is stored', async () => {

@@ -11,6 +11,7 @@ use crate::error::Failure;
 use crate::operation::{Action, Listed, Operation, Outcome, Page, Wide};
 use crate::record;
 use crate::seal::Sealer;
+use crate::seal::ids::PREFIX;
 
 /// The most sessions of a page, in which they come with their content or without it.
 const WITH_DATA: usize = 256;
@@ -49,6 +50,20 @@ pub async fn run(collection: &Collection, operation: &Operation, deadline: Insta
             filter,
             after,
         } => {
+            // A sweep looks through the hashed ids once more for what has moved to one. Where nothing is left
+            // of other ids nothing has, and what is found there was made since.
+            let is_again = after.as_deref() == Some(PREFIX);
+            if is_again {
+                match collection.has_plain_ids(deadline).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        let sessions = Vec::new();
+                        let is_last = true;
+                        return Outcome::Page(Arc::new(Page { sessions, is_last }));
+                    }
+                    Err(failure) => return Outcome::Failed(failure),
+                }
+            }
             let look = Look {
                 reader: *reader,
                 filter,

@@ -21,6 +21,7 @@ use crate::error::Failure;
 use crate::operation::{Filter, Id, Reader};
 use crate::record;
 use crate::seal::Sealer;
+use crate::seal::ids::PREFIX;
 
 /// A page ends when it has so many bytes, though there is room for more sessions.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -147,6 +148,26 @@ impl Collection {
         match look.is_live {
             true => &self.records,
             false => &self.latest,
+        }
+    }
+
+    /// Whether there are records under other ids than hashed ones: sessions that have not moved, and what is
+    /// left of those that have.
+    pub async fn has_plain_ids(&self, deadline: Instant) -> Result<bool, Failure> {
+        let before = doc! { "_id": { "$gt": "", "$lt": PREFIX } };
+        let behind = doc! { "_id": { "$gt": behind_hashes() } };
+        let query = doc! { "$or": [before, behind] };
+        let mut attempts = self.attempts(deadline);
+        loop {
+            let read = async {
+                let find = self.latest.find(query.clone()).limit(1);
+                let mut cursor = find.projection(doc! { "_id": 1 }).await?;
+                cursor.advance().await
+            };
+            match self.in_time(deadline, read).await {
+                Ok(has_some) => return Ok(has_some),
+                Err(sorted) => attempts.again(sorted).await?,
+            }
         }
     }
 
@@ -286,6 +307,11 @@ impl Look<'_> {
         of_sessions(&mut query, self.after);
         query
     }
+}
+
+/// A text behind all that begin as hashed ids do.
+fn behind_hashes() -> String {
+    format!("{PREFIX}\u{7f}")
 }
 
 /// Of none there is no document.
