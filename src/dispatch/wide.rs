@@ -1,7 +1,7 @@
 //! Operations that concern many sessions: looking for some, and sweeps that destroy all they find.
 //!
-//! Such an operation begins when all writes that were called before it have ended, on whichever session,
-//! or get no answer.
+//! Such an operation begins when all that was called before it has ended, on whichever session, or gets no
+//! answer: a write that it is to find, and a read that is not to find what it will have missed.
 //! What is called after it does not wait for it, with one exception: until a sweep has found its first
 //! page, all are held back, so that they come after it, as they were called. That is over after
 //! [`ORDER_PATIENCE`]: without an index a search may take long, and the application must not stand still
@@ -26,7 +26,7 @@ use crate::seal::ids::is_hash;
 /// How long what is called after a sweep waits for it.
 const ORDER_PATIENCE: Duration = Duration::from_millis(250);
 
-/// Writes that were called before are waited for until they have taken this part of their time.
+/// What was called before is waited for until it has taken this part of its time.
 const PART_OF_TIME: u32 = 4;
 
 /// So many are on their way at once, of so many connections.
@@ -122,7 +122,7 @@ impl Worker {
             return;
         }
         let most = (self.options.max_pool_size() / PART_OF_CONNECTIONS).clamp(1, MOST);
-        let first_write = self.first_write();
+        let first_called = self.first_called();
         let wide = &mut self.wide;
         let mut waiting = std::mem::take(&mut wide.waiting);
         waiting.retain(|operation| {
@@ -130,7 +130,7 @@ impl Worker {
                 return false;
             }
             let called = operation.called;
-            let is_behind = first_write.is_some_and(|write| write < called);
+            let is_behind = first_called.is_some_and(|first| first < called);
             if wide.looks.len() >= most || is_behind || wide.holds_back(called) {
                 return true;
             }
@@ -147,15 +147,15 @@ impl Worker {
         wide.waiting = waiting;
     }
 
-    /// When the first of the writes was called that have not ended, and may do so soon: one that gets no
-    /// answer must not take the time of those that are called later.
-    fn first_write(&self) -> Option<Instant> {
+    /// When the first was called of those on single sessions that have not ended, and may do so soon: one
+    /// that gets no answer must not take the time of those that are called later.
+    fn first_called(&self) -> Option<Instant> {
         let patience = self.options.timeout / PART_OF_TIME;
-        let writes = self.accepted.iter().filter(|operation| {
-            let is_write = Kind::of(operation).is_some_and(|kind| kind != Kind::Get);
-            is_write && !operation.is_settled() && operation.age() < patience
+        let before = self.accepted.iter().filter(|operation| {
+            let is_of_one = Kind::of(operation).is_some();
+            is_of_one && !operation.is_settled() && operation.age() < patience
         });
-        writes.map(|write| write.called).min()
+        before.map(|operation| operation.called).min()
     }
 
     fn begin_sweep(&mut self, operation: Arc<Operation>) {
