@@ -21,6 +21,9 @@ const RUNS = {
   hashIds: ['concurrency/history.test.js', 'concurrency/concurrency.test.js'],
 }
 
+/** What hangs is named by the child that it hangs in. */
+const CHILD = ['--test', '--test-reporter=spec', '--test-timeout=240000']
+
 /** A child of a test runner would report to it, and not say what failed. */
 const { NODE_TEST_CONTEXT, ...environment } = process.env
 
@@ -29,7 +32,7 @@ for (const [what, files] of Object.entries(RUNS)) {
     for (const file of files) {
       test(`all of ${file} holds`, async () => {
         const script = path.join(__dirname, '..', file)
-        const child = spawn(process.execPath, ['--test', '--test-reporter=spec', script], {
+        const child = spawn(process.execPath, [...CHILD, script], {
           env: { ...environment, SEALED: what },
           stdio: ['ignore', 'pipe', 'inherit'],
         })

@@ -18,6 +18,9 @@ const KEYS = ['a', 'b', 'c.d']
 /** So often a history is repeated while it is shrunk: what went wrong may take some luck. */
 const ATTEMPTS = 25
 
+/** A failure is to be told in time, be it not the shortest: milliseconds. */
+const SHRINK_LIMIT = 20_000
+
 const id = fc.nat(1)
 const wait = fc.boolean()
 const pause = fc.constantFrom('none', 'turn', 'exchange')
@@ -101,12 +104,14 @@ class Histories {
    */
   async check({ runs, seed, sparesTouches }) {
     let attempts = 1
+    let shrinkUntil = Infinity
     const property = fc.asyncProperty(historyOf(this.#count), async (callers) => {
-      for (let attempt = 0; attempt < attempts; attempt++) {
+      for (let attempt = 0; attempt < attempts && performance.now() < shrinkUntil; attempt++) {
         const record = await this.#run(callers)
         for (const operations of groupBy(record, (operation) => operation.id).values()) {
           if (isAllowed(operations, sparesTouches)) continue
           attempts = ATTEMPTS
+          shrinkUntil = Math.min(shrinkUntil, performance.now() + SHRINK_LIMIT)
           throw new Error(`not allowed:\n${describeAll(operations)}`)
         }
       }
