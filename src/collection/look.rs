@@ -261,7 +261,7 @@ impl Collection {
         loop {
             let read = self.in_time(trip.deadline, self.read_fields(&query, fields.clone()));
             match trip
-                .wait(self, || ids.len() > 1, &Sent::default(), read)
+                .wait(self, ids.len(), || ids.len() > 1, &Sent::default(), read)
                 .await
             {
                 Ok(Ok(found)) => return Ok(found),

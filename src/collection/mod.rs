@@ -17,6 +17,7 @@ mod look;
 mod lookup_index;
 mod moving;
 mod numbers;
+mod overtaken;
 mod query;
 mod removal;
 mod reply;
@@ -28,12 +29,11 @@ mod tls;
 mod trip;
 mod write;
 
-use std::collections::VecDeque;
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicI64;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -79,10 +79,6 @@ const MAX_PAUSE: Duration = Duration::from_millis(200);
 /// network that swallowed the command is not to be waited for.
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(60);
 
-/// So many of the latest answers are remembered, and so many of them overtake a command.
-const MOST_ANSWERED: usize = 64;
-const MANY_ANSWERED: usize = 16;
-
 /// How long `close` waits for the driver.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -121,9 +117,7 @@ pub struct Collection {
     fence_room: Semaphore,
     /// The same of fences that have waited for long.
     stubborn_room: Semaphore,
-    /// How many commands were sent, and which of them were answered lately.
-    commands: AtomicU64,
-    answered: Mutex<VecDeque<u64>>,
+    order: overtaken::Order,
     /// When the server was asked last whether it answers, and whether it did.
     probe: tokio::sync::Mutex<Option<(Instant, bool)>>,
     /// Told when sessions were made: a collection that was dropped is then there again, without the
@@ -156,8 +150,7 @@ impl Collection {
             numbers: Numbers::new(client_options.retry_writes != Some(false)),
             fence_room: Semaphore::new((options.max_pool_size() / 8).clamp(1, 12)),
             stubborn_room: Semaphore::new((options.max_pool_size() / 16).clamp(1, 4)),
-            commands: AtomicU64::new(0),
-            answered: Mutex::default(),
+            order: overtaken::Order::default(),
             probe: tokio::sync::Mutex::default(),
             transaction_number: AtomicI64::new(0),
             sessions: Mutex::default(),
@@ -216,7 +209,7 @@ impl Collection {
             };
             let read = self.in_time(trip.deadline, read);
             match trip
-                .wait(self, || is_divisible, &Sent::default(), read)
+                .wait(self, ids.len(), || is_divisible, &Sent::default(), read)
                 .await
             {
                 Ok(Ok(records)) => {
@@ -285,26 +278,6 @@ impl Collection {
             true => failure::timeout(self.timeout),
             false => self.availability.unavailable(),
         }
-    }
-
-    /// Numbers the commands in the order in which they are sent.
-    fn note_command(&self) -> u64 {
-        self.commands.fetch_add(1, Ordering::Relaxed)
-    }
-
-    fn note_answer(&self, command: u64) {
-        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        if answered.len() == MOST_ANSWERED {
-            answered.pop_front();
-        }
-        answered.push_back(command);
-    }
-
-    /// Whether many commands have been answered that were sent after so many.
-    fn has_answered_since(&self, commands: u64) -> bool {
-        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        let later = answered.iter().filter(|command| **command >= commands);
-        later.count() >= MANY_ANSWERED
     }
 
     /// Whether the server answers now, within this time. Batches that wait side by side ask once.

@@ -125,17 +125,19 @@ impl Trip {
         (self.left_behind.lock()).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for an answer to a command. Where the server answers others, gives up on it if `gives_up`.
+    /// Waits for an answer to a command about so many sessions. Where the server answers others, gives up on
+    /// it if `gives_up`.
     pub(super) async fn wait<T>(
         &self,
         collection: &Collection,
+        size: usize,
         gives_up: impl Fn() -> bool,
         sent: &Sent,
         answer: impl Future<Output = Result<T, Sorted>>,
     ) -> Result<Result<T, Sorted>, Stopped> {
         let mut answer = pin!(answer);
         let began = Instant::now();
-        let command = collection.note_command();
+        let command = collection.order.next();
         let Patience { whole, long, .. } = self.patience;
         let mut sent_since = None;
         loop {
@@ -148,7 +150,7 @@ impl Trip {
                         Err(sorted) => sorted.failure.mongo_code.is_some(),
                     };
                     if is_answer {
-                        collection.note_answer(command);
+                        collection.order.answered(command, size);
                     }
                     return Ok(answer);
                 }
@@ -159,11 +161,11 @@ impl Trip {
                 () = sleep(whole / 2) => {}
             }
             let Some(commands) = sent_since else {
-                sent_since = Some(collection.note_command());
+                sent_since = Some(collection.order.next());
                 continue;
             };
             // A busy server takes longer for all: only who is overtaken is held up.
-            let mut is_held_up = collection.has_answered_since(commands);
+            let mut is_held_up = collection.order.has_overtaken(commands, size);
             if !is_held_up && began.elapsed() >= long {
                 is_held_up = tokio::select! {
                     biased;

@@ -182,7 +182,7 @@ impl Write<'_> {
                 .map_err(|_| Stopped::HeldUp)?,
             false => {
                 (self.trip)
-                    .wait(collection, is_divisible, &sent, answer)
+                    .wait(collection, part.len(), is_divisible, &sent, answer)
                     .await?
             }
         };

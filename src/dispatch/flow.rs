@@ -68,11 +68,12 @@ pub fn most_alone(route: Route, connections: usize) -> usize {
     }
 }
 
-/// A command is not asked after before it has taken so long.
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// A command is not asked after before this part of its time is over: a machine under load answers one
+/// much later than others, and to send it again is more load.
+const LEAST_PART_OF_TIME: u32 = 8;
 
-/// Of its time, so much may pass before a command is asked after, whatever is usual: who turns out to be
-/// a neighbour of one that gets no answer needs the rest.
+/// Nor later than this, whatever is usual: who turns out to be a neighbour of one that gets no answer needs
+/// the rest.
 const PART_OF_TIME: u32 = 4;
 
 /// A batch is not made smaller than this for the sake of the next one.
@@ -120,7 +121,7 @@ impl Flow {
 
     /// How long a batch waits for its answer before it asks whether the server answers others.
     pub fn patience(&self) -> Patience {
-        let least = LEAST_PATIENCE.min(self.timeout / (2 * PART_OF_TIME));
+        let least = self.timeout / LEAST_PART_OF_TIME;
         let most = self.timeout / PART_OF_TIME;
         let usual = self.usual * OVERDUE;
         Patience {
