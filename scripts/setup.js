@@ -8,7 +8,7 @@ const os = require('node:os')
 const path = require('node:path')
 const { Problem, elapsed, fail, root, run, runQuietly } = require('./command')
 
-const SOURCES = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs']
+const SOURCES = ['crates', 'src', 'Cargo.toml', 'Cargo.lock', 'build.rs']
 
 async function setUp({ log = console.log } = {}) {
   checkNode()

@@ -13,27 +13,25 @@
 //! * [`recent`]: what was read lately, which a write then need not bring back.
 //! * [`record`]: the stored document and its expiry.
 //! * [`adopt`]: the documents of other stores, and what becomes of them.
-//! * [`difference`]: what a request changed between the session it read and the one it writes.
 //! * [`seal`]: what a session says, stored encrypted; ids stored as keyed hashes.
-//! * [`codec`]: JSON text ⇄ BSON.
+//! * [`session_bytes`], a crate of its own: JSON text ⇄ BSON (`codec`), and what a request changed between
+//!   the session it read and the one it writes (`difference`).
 //!
 //! [`operation`], [`options`] and [`error`] are the words that these layers share; [`stats`] is what
 //! they count.
 
 #![deny(unsafe_code)]
 
+use session_bytes::{codec, difference};
+
 pub mod adopt;
 pub mod batch;
 pub mod binding;
-pub mod codec;
 pub mod collection;
-pub mod difference;
 pub mod dispatch;
 pub mod error;
 pub mod operation;
 pub mod options;
-#[cfg(test)]
-mod promises;
 pub mod recent;
 pub mod record;
 pub mod seal;

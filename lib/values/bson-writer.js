@@ -7,7 +7,7 @@ const { SessionStoreError } = require('../errors')
 const { formless, hasOwnForm, isBsonValue, isBytes, isDate, isMap } = require('./forms')
 const { formatPath, nameOfThrown, withArticle } = require('./wording')
 
-/** How deep objects and arrays may nest inside a session; `src/codec/mod.rs` has the same limit. */
+/** How deep objects and arrays may nest inside a session; `MAX_DEPTH` in Rust is the same limit. */
 const MAX_DEPTH = 100
 
 const hasOwn = Object.prototype.hasOwnProperty

@@ -8,7 +8,8 @@ const { BsonReader } = require('./bson-reader')
 const KEY = '\0'
 
 /**
- * Puts each value that came in a capsule in the capsule's place: `src/codec/capsule.rs` made them.
+ * Puts each value that came in a capsule in the place of the capsule, which Rust has made
+ * (`crates/session-bytes/src/codec/capsule.rs`).
  * @param {any[]} parsed the session, then the path to each capsule: keys and indices
  * @param {() => BsonClasses} classes
  * @returns {Record<string, any>}

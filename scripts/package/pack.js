@@ -16,7 +16,7 @@ const { withAbsoluteLinks } = require('./links')
 const RELEASE = path.join(root, 'release')
 
 /** What npx koa-session-mongo-native build builds from, where there is no binary. */
-const SOURCE = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src']
+const SOURCE = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'crates', 'src']
 
 /**
  * @param {import('../platforms/list').Platform[]} platforms

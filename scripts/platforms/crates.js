@@ -28,8 +28,8 @@ function folderOf(name) {
 }
 
 /**
- * The crates whose code is in the binary of a platform: what this package depends on, and what those
- * do, but not what only builds or tests need. A procedural macro runs in the compiler.
+ * The crates of others whose code is in the binary of a platform: what this package depends on, and what
+ * those do, but not what only builds or tests need. A procedural macro runs in the compiler.
  *
  * @returns {Crate[]} by name and version
  */
@@ -47,8 +47,8 @@ function cratesIn({ triple }) {
   }
   visit(resolve.root)
   return [...found]
-    .filter((id) => id !== resolve.root)
     .map((id) => crates.get(id))
+    .filter(({ source }) => source !== null)
     .sort((a, b) => (`${a.name} ${a.version}` < `${b.name} ${b.version}` ? -1 : 1))
 }
 

@@ -12,7 +12,7 @@ const { CACHE } = require('./list')
 const { frameworks, nodeLibrary } = require('./stubs')
 const { rustFor, zigTools } = require('./tools')
 
-const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src']
+const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'crates', 'src']
 const PROFILE = 'release'
 
 /**

@@ -1,31 +1,11 @@
 //! The parts that need neither Node nor MongoDB: what a session costs the store's thread.
 
-#![allow(dead_code)] // the benchmark takes what it needs
-
-// The sources themselves: the addon's crate has to be linked with Node.
-#[path = "../../../src/codec/mod.rs"]
-mod codec;
-#[path = "../../../src/difference/mod.rs"]
-mod difference;
-#[path = "../../../src/error.rs"]
-mod error;
-#[path = "../../../src/dispatch/lanes.rs"]
-mod lanes;
-#[path = "../../../src/operation.rs"]
-mod operation;
-
 use std::hint::black_box;
-use std::sync::Arc;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use mongodb::bson::{Bson, DateTime, RawDocumentBuf, doc};
-
-use difference::Difference;
-use lanes::{Kind, Lanes};
-use operation::{Action, Operation};
-
-/// As many as one batch takes.
-const OPERATIONS: u32 = 512;
+use bson::{Bson, DateTime, RawDocumentBuf, doc};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use session_bytes::codec;
+use session_bytes::difference::Difference;
 
 /// What a shop might keep, with so many lines in the cart: about 130 bytes each.
 fn session(lines: i32) -> RawDocumentBuf {
@@ -50,10 +30,10 @@ fn session(lines: i32) -> RawDocumentBuf {
     RawDocumentBuf::try_from(&session).expect("a document")
 }
 
-fn codec(criterion: &mut Criterion) {
+fn text(criterion: &mut Criterion) {
     let mut dated = session(6);
     dated.append(
-        mongodb::bson::raw::cstr!("at"),
+        bson::raw::cstr!("at"),
         DateTime::from_millis(1_700_000_000_000),
     );
     for (name, session) in [
@@ -77,37 +57,12 @@ fn difference(criterion: &mut Criterion) {
     for (name, lines) in [("1 KB", 6), ("16 KB", 120)] {
         let read = session(lines);
         let mut changed = session(lines + 1);
-        changed.append(mongodb::bson::raw::cstr!("note"), "new");
+        changed.append(bson::raw::cstr!("note"), "new");
         criterion.bench_function(&format!("difference, {name}"), |bencher| {
             bencher.iter(|| Difference::between(black_box(&read), black_box(&changed)).is_ok());
         });
     }
 }
 
-/// The way of a batch through the dispatcher's queue: in, out, and its lanes released.
-fn lanes(criterion: &mut Criterion) {
-    let gets = || -> Vec<Arc<Operation>> {
-        let get = |token: u32| Operation::new(token, &format!("{token:032x}"), Action::Get);
-        (0..OPERATIONS).map(|token| Arc::new(get(token))).collect()
-    };
-    let mut group = criterion.benchmark_group("lanes");
-    group.throughput(Throughput::Elements(OPERATIONS.into()));
-    group.bench_function("a batch of gets", |bencher| {
-        bencher.iter_batched(
-            gets,
-            |gets| {
-                let mut lanes = Lanes::default();
-                for get in gets {
-                    lanes.add(get);
-                }
-                for get in lanes.take(Kind::Get, usize::MAX) {
-                    lanes.release(&get.id);
-                }
-            },
-            BatchSize::SmallInput,
-        );
-    });
-}
-
-criterion_group!(parts, codec, difference, lanes);
+criterion_group!(parts, text, difference);
 criterion_main!(parts);

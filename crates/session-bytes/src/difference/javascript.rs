@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use mongodb::bson::error::Result;
-use mongodb::bson::raw::{CStr, RawElement};
-use mongodb::bson::spec::ElementType;
-use mongodb::bson::{RawArray, RawBsonRef, RawDocument};
+use bson::error::Result;
+use bson::raw::{CStr, RawElement};
+use bson::spec::ElementType;
+use bson::{RawArray, RawBsonRef, RawDocument};
 
 use crate::codec::MAX_DEPTH;
 
@@ -177,8 +177,8 @@ fn flags(options: &CStr) -> [bool; 3] {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::raw::cstr;
-    use mongodb::bson::{RawBson, RawDocumentBuf, RawJavaScriptCodeWithScope, Regex, rawdoc};
+    use bson::raw::cstr;
+    use bson::{RawBson, RawDocumentBuf, RawJavaScriptCodeWithScope, Regex, rawdoc};
 
     use super::super::model::{assert_same, document};
     use super::*;

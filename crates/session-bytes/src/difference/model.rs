@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use mongodb::bson::raw::CStr;
-use mongodb::bson::{RawArrayBuf, RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::raw::CStr;
+use bson::{RawArrayBuf, RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
 use proptest::prelude::*;
 
 use super::Difference;

@@ -7,8 +7,8 @@
 use std::fmt;
 use std::io::Write;
 
-use mongodb::bson::RawDocument;
-use mongodb::bson::spec::ElementType;
+use bson::RawDocument;
+use bson::spec::ElementType;
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
 use super::elements::{Element, Malformed};
@@ -121,7 +121,7 @@ fn from_hex(digits: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::{DateTime, RawBson, rawdoc};
+    use bson::{DateTime, RawBson, rawdoc};
 
     use crate::codec::{CodecError, from_json};
 

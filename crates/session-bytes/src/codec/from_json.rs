@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::fmt;
 
-use mongodb::bson::RawDocumentBuf;
-use mongodb::bson::spec::ElementType;
+use bson::RawDocumentBuf;
+use bson::spec::ElementType;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::capsule::{self, Contained};
@@ -271,7 +271,7 @@ fn push_index(out: &mut Vec<u8>, index: usize) {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::{Bson, Document, doc};
+    use bson::{Bson, Document, doc};
 
     use super::*;
 

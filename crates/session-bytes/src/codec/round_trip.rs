@@ -1,8 +1,8 @@
 //! What is converted and converted back is the same.
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{
+use bson::oid::ObjectId;
+use bson::spec::BinarySubtype;
+use bson::{
     Binary, Bson, DateTime, Decimal128, Document, JavaScriptCodeWithScope, RawDocumentBuf, Regex,
     Timestamp, doc,
 };

@@ -1,7 +1,7 @@
 //! What holds for any input whatever. The targets in `fuzz/` look for input that breaks it; the
 //! tests here try what those have kept.
 
-use mongodb::bson::RawDocument;
+use bson::RawDocument;
 
 use crate::codec::{from_json, to_json};
 use crate::difference::Difference;
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn try_corpus(target: &str, promise: fn(&[u8])) {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
         let files = fs::read_dir(corpus.join(target)).expect("the corpus is kept");
         let inputs: Vec<_> = (files)
             .map(|file| fs::read(file.unwrap().path()).unwrap())

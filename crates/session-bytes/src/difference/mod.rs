@@ -6,8 +6,8 @@ mod model;
 
 use std::collections::{HashMap, HashSet};
 
-use mongodb::bson::raw::{CStr, RawElement, cstr};
-use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::raw::{CStr, RawElement, cstr};
+use bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 
 use javascript::{elements, is_defined, same};
 
@@ -29,10 +29,7 @@ pub struct Difference<'a> {
 
 impl<'a> Difference<'a> {
     /// Compares what a request read with what it writes. Fails if one of them is malformed.
-    pub fn between(
-        read: &'a RawDocument,
-        data: &'a RawDocument,
-    ) -> mongodb::bson::error::Result<Self> {
+    pub fn between(read: &'a RawDocument, data: &'a RawDocument) -> bson::error::Result<Self> {
         let (before, repeated_before) = elements(read)?;
         let (mut after, repeated) = elements(data)?;
         after.retain(is_defined);
@@ -122,7 +119,7 @@ impl<'a> Difference<'a> {
         &self,
         data: &RawDocument,
         stored: &RawDocument,
-    ) -> mongodb::bson::error::Result<RawDocumentBuf> {
+    ) -> bson::error::Result<RawDocumentBuf> {
         let changed: HashMap<&CStr, RawBsonRef<'_>> = self.set.iter().copied().collect();
         let removed: HashSet<&CStr> = self.unset.iter().copied().collect();
         let (stored, _) = elements(stored)?;
@@ -228,7 +225,7 @@ pub fn is_path(key: &CStr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::{Document, RawBson, doc, rawdoc};
+    use bson::{Document, RawBson, doc, rawdoc};
 
     use super::*;
 

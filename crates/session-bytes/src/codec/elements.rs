@@ -3,7 +3,7 @@
 //! The `bson` crate's own iterator makes a value of each and checks its UTF-8, which takes longer
 //! than all else on the way to JSON text; there the text is checked once, as a whole.
 
-use mongodb::bson::spec::ElementType;
+use bson::spec::ElementType;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Element<'a> {
@@ -109,10 +109,10 @@ fn size_of(length: [u8; 4]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::oid::ObjectId;
-    use mongodb::bson::raw::cstr;
-    use mongodb::bson::spec::BinarySubtype;
-    use mongodb::bson::{
+    use bson::oid::ObjectId;
+    use bson::raw::cstr;
+    use bson::spec::BinarySubtype;
+    use bson::{
         Binary, Bson, DateTime, Document, JavaScriptCodeWithScope, RawDocument, RawDocumentBuf,
         Regex, Timestamp, doc,
     };
@@ -153,7 +153,7 @@ mod tests {
                 increment: 2,
             }),
             2i64.into(),
-            "1.5".parse::<mongodb::bson::Decimal128>().unwrap().into(),
+            "1.5".parse::<bson::Decimal128>().unwrap().into(),
             Bson::MaxKey,
             Bson::MinKey,
         ];

@@ -1,7 +1,7 @@
 //! BSON → the JSON text that JavaScript parses.
 
-use mongodb::bson::RawDocument;
-use mongodb::bson::spec::ElementType;
+use bson::RawDocument;
+use bson::spec::ElementType;
 
 use super::elements::{Element, Elements, Malformed};
 use super::text::{write_number, write_text};
@@ -211,10 +211,10 @@ fn has_json_form(number: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::oid::ObjectId;
-    use mongodb::bson::raw::{RawBinaryRef, cstr};
-    use mongodb::bson::spec::BinarySubtype;
-    use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+    use bson::oid::ObjectId;
+    use bson::raw::{RawBinaryRef, cstr};
+    use bson::spec::BinarySubtype;
+    use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 
     use super::*;
 
