@@ -1,3 +1,4 @@
+/// <reference types="node" />
 // biome-ignore-all lint/suspicious/noExplicitAny: what a session holds is the application's affair
 import { EventEmitter } from 'node:events'
 
@@ -52,7 +53,8 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * @param request the store remembers what `ctx` read, for the writes of the same request
    *
    * Rejects with `ERR_SESSION_ID` (not a string), `ERR_SESSION_VALUE` (the stored document is
-   * malformed), `ERR_DECRYPT` (it cannot be decrypted; it stays as it is), `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`.
+   * malformed), `ERR_DECRYPT` (it cannot be decrypted; it stays as it is), `ERR_UNAVAILABLE`,
+   * `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`.
    */
   get(
     id: string,
@@ -78,9 +80,9 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * @param request `changed` and `rolling` are not used: the store compares by itself
    *
    * Rejects with `ERR_SESSION_ID`, `ERR_SESSION_VALUE` (naming the path of a value that cannot be
-   * stored), `ERR_SESSION_TOO_LARGE`, `ERR_DECRYPT` (of a write that has to read the session first), `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`,
-   * `ERR_CLOSED`. After `ERR_TIMEOUT`, `ERR_UNAVAILABLE` and a write concern that was not met the
-   * write may or may not have taken place.
+   * stored), `ERR_SESSION_TOO_LARGE`, `ERR_DECRYPT` (of a write that has to read the session first),
+   * `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`. After `ERR_TIMEOUT`,
+   * `ERR_UNAVAILABLE` and a write concern that was not met the write may or may not have taken place.
    */
   set<Data extends Session>(
     id: string,
@@ -147,10 +149,11 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * Ends all sessions that match, on every server at once: requests that are under way do not bring
    * them back. Resolves to how many live ones there were, when they are gone.
    *
-   * What was called before comes before it, unless it gets no answer for a quarter of `timeoutMS`, and what
-   * is called on a session after it comes after it, also if that is not awaited; the latter where the search for the first five hundred takes no longer
-   * than 250 ms, as it does with an index (option `indexes`). A session that this store makes or writes
-   * whole meanwhile stays; one that another process makes may be found, and end.
+   * Calls that were made before it take effect before it, awaited or not; one that has had no answer for
+   * a quarter of `timeoutMS` is not waited for. Calls on a session that are made after it take effect
+   * after it, provided that its first search takes at most 250 ms, as it does with an index (option
+   * `indexes`). A session that this store makes or writes whole meanwhile stays; one that another process
+   * makes may be found, and end.
    *
    * Each search takes at most `timeoutMS`, and so does each session. Where some cannot be ended, the
    * others are, and then it rejects: as {@link all} does, and with `ERR_SESSION_ID` if `except` is
@@ -720,7 +723,7 @@ declare namespace SessionStore {
      * At least one, each of 32 bytes or more, of which a string has as many as its UTF-8:
      * `openssl rand -base64 32` makes one. They are copied, and show in no message.
      */
-    keys: readonly (string | Uint8Array)[]
+    keys: readonly [string | Uint8Array, ...(string | Uint8Array)[]]
   }
 
   /**

@@ -55,6 +55,8 @@ new SessionStore({ connection: client.connect() })
 new SessionStore({ connection: client.db().collection('sessions') })
 // @ts-expect-error: a list of keys
 new SessionStore({ connection, encryption: { keys: 'x' } })
+// @ts-expect-error: at least one key
+new SessionStore({ connection, encryption: { keys: [] } })
 // @ts-expect-error: one key
 new SessionStore({ connection, hashIds: { keys: ['x'] } })
 // @ts-expect-error: a typing error
