@@ -34,12 +34,13 @@ function main([command, ...rest]) {
 }
 
 function compile() {
-  // In the published package the sources have a folder of their own.
+  // In the published package the sources have a folder of their own; in one that npm pack has made of
+  // the repository they are where they are there.
   const source = [path.join(root, 'source'), root].find((folder) =>
     fs.existsSync(path.join(folder, 'Cargo.toml')),
   )
   if (!source) {
-    console.error(`This package was made by npm pack for one machine, and has no sources with it.`)
+    console.error('The sources, which came with this package, are not there: install it again.')
     return 1
   }
   const target = fs.mkdtempSync(path.join(os.tmpdir(), `${name}-`))

@@ -112,11 +112,18 @@ function advice(reasons) {
   if (/GLIBC/.test(reasons)) {
     return `The C library of this system is too old for it: build ${NAME} from its source here (${BUILD}).`
   }
-  const there = platforms.length > 0 ? ` There are addons for ${platforms.join(', ')}.` : ''
+  // A package that was made by npm pack depends on none: it holds the addon of one machine.
+  if (platforms.length === 0) {
+    return (
+      'This package holds the addon of the machine that it was made on, unless a bundler has left it ' +
+      `out: build ${NAME} from its source here (${BUILD}).`
+    )
+  }
   return (
     'Remove node_modules and install again on this very system, with optional dependencies ' +
     '(npm install --include=optional); what another system or architecture has installed, or a ' +
-    `bundler has left out, does not do.${there} Elsewhere build ${NAME} from its source (${BUILD}).`
+    `bundler has left out, does not do. There are addons for ${platforms.join(', ')}. ` +
+    `Elsewhere build ${NAME} from its source (${BUILD}).`
   )
 }
 

@@ -8,7 +8,8 @@ const os = require('node:os')
 const path = require('node:path')
 const { Problem, elapsed, fail, root, run, runQuietly } = require('./command')
 
-const SOURCES = ['crates', 'src', 'Cargo.toml', 'Cargo.lock', 'build.rs']
+/** What the addon is built from. */
+const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'crates', 'src']
 
 async function setUp({ log = console.log } = {}) {
   checkNode()
@@ -146,6 +147,6 @@ function readJson(name) {
   }
 }
 
-module.exports = { setUp }
+module.exports = { SOURCES, addonIsOld, setUp }
 
 if (require.main === module) setUp().catch(fail)

@@ -162,6 +162,9 @@ for (const version of Object.keys(VERSIONS)) {
       // Nobody takes over a session by its id alone.
       visitor.cookies.set('connect.sid', visitor.cookies.get('connect.sid').replace(/\..*/, '.x'))
       assert.equal((await visitor.read()).passport, undefined)
+      // Nor does a cookie that cannot be decoded disturb anybody.
+      visitor.cookies.set('connect.sid', '%')
+      assert.equal((await visitor.read()).passport, undefined)
       // And back.
       await runInShell(
         take(readPage('docs/migration.md'), 'JSON.stringify({ cookie'),
@@ -175,6 +178,24 @@ for (const version of Object.keys(VERSIONS)) {
     })
   })
 }
+
+describe('the cookie of express-session', () => {
+  it('is read and written whatever characters the id has', () => {
+    const externalKey = externalKeyOfExpress()
+    const cookies = new Map()
+    const ctx = {
+      cookies: {
+        get: (name) => cookies.get(name),
+        set: (name, value) => cookies.set(name, value),
+      },
+    }
+    assert.equal(externalKey.get(ctx), undefined)
+    for (const id of ['abc', 'with.dots.', 'ä/ +=']) {
+      externalKey.set(ctx, id)
+      assert.equal(externalKey.get(ctx), id)
+    }
+  })
+})
 
 describe('connect-mongo 6', { timeout: 60_000 }, () => {
   it('wrote timestamps: they stay', async (t) => {

@@ -81,6 +81,21 @@ describe('a package whose addon cannot be used', { timeout: 60_000 }, () => {
     )
   })
 
+  it('advises what helps: to install what is there, or to build where nothing is', async () => {
+    for (const platforms of [[], ['linux-mips-gnu', 'win32-mips-msvc']]) {
+      const application = install(`advice-${platforms.length}`, () => {})
+      const file = path.join(application, 'node_modules', NAME, 'package.json')
+      const names = platforms.map((platform) => [`${NAME}-${platform}`, '0.0.0'])
+      const optionalDependencies = Object.fromEntries(names)
+      const manifest = JSON.parse(fs.readFileSync(file, 'utf8'))
+      fs.writeFileSync(file, JSON.stringify({ ...manifest, optionalDependencies }))
+      const [{ message }] = await run(application)
+      assert.match(message, new RegExp(`npx ${NAME} build`))
+      assert.equal(message.includes('--include=optional'), platforms.length > 0)
+      assert.equal(message.includes(platforms.join(', ')), true)
+    }
+  })
+
   it('says that it is incomplete, before the system ends the process for it', async () => {
     const { size } = fs.statSync(addon)
     for (const share of [0.001, 0.1, 0.5, 0.99]) {

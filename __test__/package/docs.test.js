@@ -93,14 +93,23 @@ describe('docs/getting-started.md', () => {
     assert.equal((await request(http, '/', user.cookie)).body, 'nobody')
   })
 
-  it('shows how the model signs somebody out everywhere', async () => {
+  it('shows how to find and sign out somebody everywhere, and what the model finds', async () => {
     const { mongoose } = snippets
     await mongoose.connect(snippets.uri)
     const store = snippets.store({ connection: mongoose, name: 'session' })
+    const said = []
+    const console = { log: (words) => said.push(words) }
     const ctx = {}
     await store.set('theirs', { userInfo: { email: 'someone@example.com' } }, 'session', { ctx })
     await store.set('other', { userInfo: { email: 'other@example.com' } })
-    await snippets.run(take(page, 'deleteMany('), { mongoose })
+    const model = take(page, "mongoose.model('session')")
+    await snippets.run(model, { mongoose, console })
+    await snippets.run(take(page, 'store.destroyMany('), { store, console })
+    await snippets.run(model, { mongoose, console })
+    const [[date], ended, none] = said
+    assert.ok(date instanceof Date)
+    assert.equal(ended, 'signed in on 1 devices, signed out on 1')
+    assert.deepEqual(none, [])
     assert.equal(await store.get('theirs'), undefined)
     assert.ok(await store.get('other'))
     await store.set('theirs', { late: true }, 'session', { ctx })
@@ -239,6 +248,7 @@ describe('docs/calls.md', () => {
     const http = app.listen(0)
     const { cookie } = await request(http, '/sign-in?device=phone')
     await request(http, '/sign-in?device=desk')
+    assert.equal((await request(http, '/devices')).status, 401)
     const devices = JSON.parse((await request(http, '/devices', cookie)).body)
     const seen = devices.map(({ name, current }) => [name, current])
     assert.deepEqual(seen.sort(), [

@@ -104,7 +104,7 @@ describe('the package', () => {
     packed = new Set(files.map((file) => file.path))
   })
 
-  it('holds every file that it loads, the addon and the typings, and no sources or tests', () => {
+  it('holds every file that it loads, the addon and the typings, and no tests', () => {
     for (const file of ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts', 'native.js']) {
       assert.ok(packed.has(file), file)
     }
@@ -117,9 +117,15 @@ describe('the package', () => {
     }
     assert.ok([...packed].some((name) => name.endsWith('.node')))
     assert.deepEqual(
-      [...packed].filter((name) => /^(src|target|__test__|\.)/.test(name)),
+      [...packed].filter((name) => /^(target|__test__|\.)/.test(name)),
       [],
     )
+  })
+
+  it('holds the sources of the addon, for a system where that does not load', () => {
+    for (const file of ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src/lib.rs']) {
+      assert.ok(packed.has(file), file)
+    }
   })
 
   it('carries the pages and pictures that its pages link to', () => {

@@ -49,6 +49,8 @@ describe('the packages of the platforms', () => {
       Object.fromEntries(PLATFORMS.map((it) => [platformManifest(it).name, manifest.version])),
     )
     assert.ok(!published.files.some((name) => name.endsWith('.node')))
+    // The sources have one place, source/.
+    assert.ok(!published.files.some((name) => ['src', 'Cargo.toml'].includes(name)))
     assert.deepEqual(published.dependencies, manifest.dependencies)
   })
 

@@ -39,7 +39,7 @@ for (const page of [readPage('README.md'), readPage('README.zh-CN.md')]) {
       const app = appWithSession(snippets.store())
       await snippets.run(take(page, 'ctx.session.regenerate()'), {
         app,
-        findUser: async () => ({ id: 42, name: 'Someone' }),
+        findUser: async (ctx) => ctx.query.wrong === undefined && { id: 42, name: 'Someone' },
       })
       app.use((ctx) => {
         ctx.session.visits = (ctx.session.visits ?? 0) + 1
@@ -47,6 +47,7 @@ for (const page of [readPage('README.md'), readPage('README.zh-CN.md')]) {
       })
       const http = app.listen(0)
       const visitor = await request(http)
+      assert.equal((await request(http, '/sign-in?wrong', visitor.cookie)).status, 401)
       const user = await request(http, '/sign-in', visitor.cookie)
       assert.equal(user.body, 'Welcome, Someone')
       assert.notEqual(user.cookie, visitor.cookie)
@@ -67,6 +68,7 @@ for (const page of [readPage('README.md'), readPage('README.zh-CN.md')]) {
       const http = app.listen(0)
       const signIn = async (id) => (await request(http, `/sign-in?id=${id}`)).cookie
       const [here, there, elsewhere, other] = await Promise.all([42, 42, 42, 43].map(signIn))
+      assert.equal((await request(http, '/sign-out-others')).status, 401)
       const answer = await request(http, '/sign-out-others', here)
       assert.equal(answer.body, 'Signed out on 2 other devices.')
       const seen = await Promise.all(

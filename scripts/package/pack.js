@@ -10,13 +10,11 @@ const { Problem, fail, root, runQuietly } = require('../command')
 const { examine } = require('../platforms/examine')
 const { binaryFile, choose, packageFolder } = require('../platforms/list')
 const { table } = require('../platforms/table')
+const { SOURCES } = require('../setup')
 const { mainManifest, nameOf, platformManifest, readManifest } = require('./manifests')
 const { withAbsoluteLinks } = require('./links')
 
 const RELEASE = path.join(root, 'release')
-
-/** What npx koa-session-mongo-native build builds from, where there is no binary. */
-const SOURCE = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'crates', 'src']
 
 /**
  * @param {import('../platforms/list').Platform[]} platforms
@@ -51,7 +49,8 @@ function packMain(platforms) {
   }
   const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8')
   fs.writeFileSync(path.join(folder, 'README.md'), withAbsoluteLinks(readme, manifest))
-  for (const name of SOURCE) {
+  // What npx koa-session-mongo-native build builds from, where there is no binary.
+  for (const name of SOURCES) {
     fs.cpSync(path.join(root, name), path.join(folder, 'source', name), { recursive: true })
   }
   return pack(manifest.name, folder, manifest)

@@ -84,4 +84,4 @@ function machinePaths(file) {
   return [...new Set([...own, ...(text.match(MACHINE_PATHS) ?? [])])]
 }
 
-module.exports = { atMost, examine, read }
+module.exports = { MOST_BYTES, atMost, examine, read }

@@ -8,11 +8,11 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { root, runQuietly } = require('../command')
+const { SOURCES } = require('../setup')
 const { CACHE } = require('./list')
 const { frameworks, nodeLibrary } = require('./stubs')
 const { rustFor, zigTools } = require('./tools')
 
-const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'crates', 'src']
 const PROFILE = 'release'
 
 /**
