@@ -4,9 +4,11 @@
 
 const assert = require('node:assert/strict')
 const { SessionStore } = require('../..')
+const { useEveryCall } = require('./calls.cjs')
 
 async function main() {
-  const store = new SessionStore({ connection: process.env.MONGODB_URI ?? '' })
+  const connection = process.env.MONGODB_URI ?? ''
+  const store = new SessionStore({ connection })
   const session = { views: 1, when: new Date(0), name: 'Zoë 🍪' }
   await store.set('smoke', session)
   assert.deepEqual(await store.get('smoke'), session)
@@ -20,10 +22,11 @@ async function main() {
   await Promise.all(ids.map((id) => store.destroy(id)))
   await store.destroy('smoke')
   assert.equal(await store.get('smoke'), undefined)
-  await assert.rejects(store.get(''), { name: 'SessionStoreError', code: 'ERR_SESSION_ID' })
+  await assert.rejects(store.set('', {}), { name: 'SessionStoreError', code: 'ERR_SESSION_ID' })
   await store.close()
   await assert.rejects(store.get('smoke'), { code: 'ERR_CLOSED' })
-  console.log('set, get and destroy work, also 200 at once')
+  await useEveryCall(SessionStore, connection)
+  console.log('Every call works, also 200 at once')
 }
 
 main()

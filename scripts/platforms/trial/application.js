@@ -29,6 +29,8 @@ function layApplication() {
   const own = { name: 'application', private: true }
   fs.writeFileSync(path.join(APPLICATION, 'package.json'), JSON.stringify(own))
   fs.copyFileSync(path.join(__dirname, 'drive.js'), path.join(APPLICATION, 'drive.js'))
+  const calls = path.join(root, 'scripts', 'runtimes', 'calls.cjs')
+  fs.copyFileSync(calls, path.join(APPLICATION, 'calls.cjs'))
   return APPLICATION
 }
 

@@ -9,6 +9,7 @@
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const os = require('node:os')
+const path = require('node:path')
 const { Worker, isMainThread, workerData } = require('node:worker_threads')
 
 const AT_ONCE = 200
@@ -37,6 +38,12 @@ const STEPS = {
     )
     await Promise.all(ids.map((id) => store.destroy(id)))
     await store.close()
+  },
+
+  'every call': async ({ SessionStore, uri }) => {
+    // Beside this file, where it runs.
+    const { useEveryCall } = require(path.join(__dirname, 'calls.cjs'))
+    await useEveryCall(SessionStore, uri)
   },
 
   'close() loses nothing that was accepted': async ({ SessionStore, uri }) => {
