@@ -34,12 +34,7 @@ function main([command, ...rest]) {
 }
 
 function compile() {
-  // In the published package the sources have a folder of their own; in one that npm pack has made of
-  // the repository they are where they are there.
-  const source = [path.join(root, 'source'), root].find((folder) =>
-    fs.existsSync(path.join(folder, 'Cargo.toml')),
-  )
-  if (!source) {
+  if (!fs.existsSync(path.join(root, 'Cargo.toml'))) {
     console.error('The sources, which came with this package, are not there: install it again.')
     return 1
   }
@@ -47,7 +42,7 @@ function compile() {
   try {
     const args = ['build', '--release', '--locked', '--target-dir', target]
     const { status } = spawnSync('cargo', args, {
-      cwd: source,
+      cwd: root,
       stdio: 'inherit',
       env: environment(),
     })

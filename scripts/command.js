@@ -1,11 +1,14 @@
 'use strict'
 
-// What every script here needs: run a program, and say a problem together with its remedy.
+// What every script here needs: run a program, on Windows as well, and say a problem together with its
+// remedy.
 
 const { spawn, spawnSync } = require('node:child_process')
 const path = require('node:path')
 
 const root = path.join(__dirname, '..')
+const isWindows = process.platform === 'win32'
+const PYTHON = isWindows ? 'python' : 'python3'
 
 /** Something the person at the keyboard can mend. */
 class Problem extends Error {
@@ -21,6 +24,31 @@ class Problem extends Error {
 }
 
 /**
+ * npm is a script, which on Windows only a shell can start: there Node is started with what that runs.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {[string, string[]]}
+ */
+function startable(command, args) {
+  if (!isWindows || command !== 'npm') return [command, args]
+  const beside = path.join(
+    path.dirname(process.execPath),
+    'node_modules',
+    'npm',
+    'bin',
+    'npm-cli.js',
+  )
+  const given = process.env.npm_execpath
+  return [process.execPath, [given?.endsWith('npm-cli.js') ? given : beside, ...args]]
+}
+
+/** A program in a virtual environment of Python's. */
+function inVenv(folder, program) {
+  return path.join(folder, isWindows ? 'Scripts' : 'bin', program)
+}
+
+/**
  * Runs a program in the project's root with its output on this terminal.
  *
  * @param {string} command
@@ -30,7 +58,7 @@ class Problem extends Error {
  */
 function run(command, args, { signal, env } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
+    const child = spawn(...startable(command, args), {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
       signal,
@@ -43,7 +71,7 @@ function run(command, args, { signal, env } = {}) {
 
 /** Runs a program without showing its output. */
 function runQuietly(command, args) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, {
+  const { status, stdout, stderr, error } = spawnSync(...startable(command, args), {
     cwd: root,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -69,4 +97,4 @@ function fail(error) {
   process.exitCode = 1
 }
 
-module.exports = { Problem, elapsed, fail, root, run, runQuietly }
+module.exports = { PYTHON, Problem, elapsed, fail, inVenv, isWindows, root, run, runQuietly }

@@ -3,34 +3,58 @@
 // npm run setup:debian: installs with apt-get, as root, what some tests need beyond the project's own
 // set-up, and builds the server that they need. This is the only script that changes the system; it is
 // what CI runs before npm test, which itself uses what is there.
+//   npm run setup:debian -- platforms      what building and trying the platforms needs, instead
 
 const { CHROMIUM, findChromium } = require('./browser')
 const { Problem, fail, run, runQuietly } = require('./command')
 const { TOOLS, findSecantusRust, installSecantusRust } = require('./servers/secantus-rust')
 
 /** What is missing, as Debian calls it. */
-function missingPackages() {
+function missingPackages(forPlatforms) {
   const works = (program, ...words) => runQuietly(program, words).ok
   return [
     ...(works('cc', '--version') ? [] : ['build-essential']),
     // A server that fails commands on request lives in a virtual environment of Python.
     ...(works('python3', '-c', 'import ensurepip') ? [] : ['python3-venv']),
-    ...(findChromium() ? [] : [CHROMIUM]),
+    ...(forPlatforms ? missingForPlatforms(works) : missingForTests()),
+  ]
+}
+
+function missingForTests() {
+  return [
+    ...(CHROMIUM && !findChromium() ? [CHROMIUM] : []),
     ...(findSecantusRust() ? [] : Object.values(TOOLS).flat()),
   ]
 }
 
-async function main() {
-  const packages = missingPackages()
+function missingForPlatforms(works) {
+  return [
+    ...(works('python3', '-m', 'pip', '--version') ? [] : ['python3-pip']),
+    ...(works('openssl', 'version') ? [] : ['openssl']),
+  ]
+}
+
+async function main(words) {
+  const forPlatforms = words.includes('platforms')
+  const packages = missingPackages(forPlatforms)
+  // Other releases and processors are looked for where apt gets this one's: it has to know where that is.
+  if (packages.length > 0 || forPlatforms) await aptGet('update', '-qq')
   if (packages.length > 0) {
     console.log(`Installing ${packages.join(', ')} (apt-get) …`)
-    await aptGet('update', '-qq')
     await aptGet('install', '-qq', '-y', '--no-install-recommends', ...packages)
   }
+  if (!forPlatforms) await setUpTests()
+  console.log('What is needed is installed.')
+}
+
+async function setUpTests() {
   if (!findSecantusRust() && !(await installSecantusRust(console.log))) {
     throw new Problem('SecantusDB (Rust) could not be installed; see above.')
   }
-  console.log('All that the tests need is installed.')
+  if (!findChromium()) {
+    console.log('There is no browser: the tests of the demo will be skipped.')
+    console.log('Install Google Chrome, or say in CHROMIUM where one is.')
+  }
 }
 
 /** @param {string[]} words */
@@ -46,4 +70,4 @@ async function aptGet(...words) {
   )
 }
 
-main().catch(fail)
+main(process.argv.slice(2)).catch(fail)

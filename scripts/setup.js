@@ -6,15 +6,20 @@
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { Problem, elapsed, fail, root, run, runQuietly } = require('./command')
+const { Problem, elapsed, fail, isWindows, root, run, runQuietly } = require('./command')
 
 /** What the addon is built from. */
 const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'crates', 'src']
 
 async function setUp({ log = console.log } = {}) {
+  await setUpPackages({ log })
+  if (addonIsOld()) await buildAddon(log)
+}
+
+/** The npm packages alone: for what needs no addon, nor Rust. */
+async function setUpPackages({ log = console.log } = {}) {
   checkNode()
   if (packagesAreOld()) await installPackages(log)
-  if (addonIsOld()) await buildAddon(log)
 }
 
 function checkNode() {
@@ -117,7 +122,8 @@ function checkToolchain() {
       'With rustup: rustup update stable\nElse get a current Rust from https://rustup.rs/',
     )
   }
-  if (!runQuietly('cc', ['--version']).ok) {
+  // On Windows Rust finds Microsoft's linker by itself.
+  if (!isWindows && !runQuietly('cc', ['--version']).ok) {
     throw new Problem(
       'There is no C compiler (cc), which Rust needs to link.',
       'On Debian and Ubuntu: apt-get install build-essential',
@@ -147,6 +153,6 @@ function readJson(name) {
   }
 }
 
-module.exports = { SOURCES, addonIsOld, setUp }
+module.exports = { SOURCES, addonIsOld, setUp, setUpPackages }
 
 if (require.main === module) setUp().catch(fail)

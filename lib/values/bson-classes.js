@@ -3,6 +3,8 @@
 // The classes of BSON, and whose: each copy and version of the `bson` package has its own, which
 // those of another copy do not take for theirs.
 
+const path = require('node:path')
+
 /**
  * The classes that values are read as. The first versions 4 have no `UUID` that is a `Binary`.
  * @typedef {Pick<typeof import('bson'), 'Binary' | 'BSONRegExp' | 'Code' | 'DBRef' | 'Decimal128' |
@@ -29,8 +31,20 @@ let own
 
 /** This package's own copy. */
 function ownBson() {
-  own ??= require('bson')
+  own ??= loadBson()
   return own
+}
+
+/**
+ * Test runners that stand in for a browser (Jest with jsdom) find the module for browsers, which cannot be
+ * required; the one for Node is beside it.
+ * @returns {typeof import('bson')}
+ */
+function loadBson() {
+  const found = require.resolve('bson')
+  return found.endsWith('.mjs')
+    ? require(path.join(path.dirname(found), 'bson.cjs'))
+    : require('bson')
 }
 
 /**

@@ -12,13 +12,9 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { fail, root } = require('../command')
 const { PLATFORMS, binaryFile, packageFolder } = require('../platforms/list')
-const { SOURCES } = require('../setup')
 
 /** The fields that are the same in all packages. */
 const COMMON = ['version', 'license', 'engines', 'repository', 'homepage', 'bugs', 'author']
-
-/** What the package holds that npm pack makes of the repository itself, and a release does not. */
-const OF_ONE_MACHINE = ['*.node', ...SOURCES]
 
 const LIBC = { glibc: 'glibc', musl: 'musl' }
 
@@ -40,8 +36,7 @@ function platformManifest(platform) {
 }
 
 /**
- * What only the repository needs is left out; what only a release can have comes in. The sources get a
- * folder of their own.
+ * What only the repository needs is left out; what only a release can have comes in.
  * @param {import('../platforms/list').Platform[]} [platforms] those that have a package
  */
 function mainManifest(platforms = PLATFORMS) {
@@ -49,7 +44,7 @@ function mainManifest(platforms = PLATFORMS) {
   return {
     ...main,
     ...origin(),
-    files: [...main.files.filter((name) => !OF_ONE_MACHINE.includes(name)), 'source'],
+    files: main.files.filter((name) => name !== '*.node'),
     optionalDependencies: Object.fromEntries(
       platforms.map((platform) => [nameOf(platform), main.version]),
     ),

@@ -10,7 +10,6 @@ const { Problem, fail, root, runQuietly } = require('../command')
 const { examine } = require('../platforms/examine')
 const { binaryFile, choose, packageFolder } = require('../platforms/list')
 const { table } = require('../platforms/table')
-const { SOURCES } = require('../setup')
 const { mainManifest, nameOf, platformManifest, readManifest } = require('./manifests')
 const { withAbsoluteLinks } = require('./links')
 
@@ -40,8 +39,7 @@ function packPlatform(platform) {
 function packMain(platforms) {
   const manifest = mainManifest(platforms)
   const folder = path.join(RELEASE, 'packages', 'main')
-  const listed = manifest.files.filter((name) => name !== 'source').flatMap(expand)
-  for (const name of listed) {
+  for (const name of manifest.files.flatMap(expand)) {
     if (!fs.existsSync(path.join(root, name))) {
       throw new Problem(`There is no ${name} yet.`, 'Build the addon: npm run build')
     }
@@ -49,10 +47,6 @@ function packMain(platforms) {
   }
   const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8')
   fs.writeFileSync(path.join(folder, 'README.md'), withAbsoluteLinks(readme, manifest))
-  // What npx koa-session-mongo-native build builds from, where there is no binary.
-  for (const name of SOURCES) {
-    fs.cpSync(path.join(root, name), path.join(folder, 'source', name), { recursive: true })
-  }
   return pack(manifest.name, folder, manifest)
 }
 

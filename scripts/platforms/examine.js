@@ -61,8 +61,9 @@ function read({ system }, file) {
  */
 function inWords({ system, oldest }, version) {
   if (system === 'musl') return 'musl'
-  // The header has what the linker puts in; Rust's library asks for this version of Windows.
-  if (system === 'Windows') return `Windows ${Number(oldest)} (PE ${version})`
+  // The header has what the linker puts in. Which version it needs no file tells: it is what Rust's
+  // library is made for.
+  if (system === 'Windows') return `Windows ${Number(oldest)}, as Rust has it (PE ${version})`
   return `${system} ${version}`
 }
 

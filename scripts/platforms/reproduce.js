@@ -9,11 +9,15 @@ const os = require('node:os')
 const path = require('node:path')
 const { Problem, elapsed, fail, root, run, runQuietly } = require('../command')
 const { CACHE, binaryFile, choose } = require('./list')
+const { recipeFor } = require('./recipe')
 
 async function main(names) {
   const [platform] = choose(names.length > 0 ? names : ['linux-x64-gnu'])
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'koa-session-reproduce-'))
   try {
+    // Installs the tools, where they are not there yet: once, for both clones.
+    fs.mkdirSync(CACHE, { recursive: true })
+    await recipeFor(platform, console.log)
     // Of unequal length, and one with a space.
     const clones = ['one', 'another clone of it'].map((name) => path.join(folder, name))
     const built = []

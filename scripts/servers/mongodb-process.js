@@ -10,7 +10,7 @@ const os = require('node:os')
 const path = require('node:path')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { MongoClient } = require('mongodb')
-const { Problem } = require('../command')
+const { Problem, isWindows } = require('../command')
 
 const START_MS = 60_000
 const STOP_MS = 10_000
@@ -164,7 +164,8 @@ class ThrowawayServer {
     if (!child?.pid) return
     const gone = new Promise((resolve) => child.once('exit', resolve))
     child.ref()
-    child.kill('SIGCONT')
+    // A process that a test has stopped would not hear of it. Windows has no such signal.
+    if (!isWindows) child.kill('SIGCONT')
     child.kill(signal)
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
     await gone

@@ -7,7 +7,7 @@
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
-const { Problem, elapsed, fail } = require('../../command')
+const { Problem, elapsed, fail, isWindows } = require('../../command')
 const { nameOf } = require('../../package/manifests')
 const { setUp } = require('../../setup')
 const { examine } = require('../examine')
@@ -89,13 +89,19 @@ async function drive(
     stdio: ['ignore', file, file],
     detached: true,
   })
-  const timer = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), LONGEST_MS)
+  const timer = setTimeout(() => end(child), LONGEST_MS)
   const code = await new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => resolve(signal ?? code))
   }).finally(() => clearTimeout(timer))
   fs.closeSync(file)
   return inOrder(platform, readLines(path.join(application, result)), code, output)
+}
+
+/** With what it has started, such as the program that an emulator runs. */
+function end(child) {
+  if (isWindows) child.kill()
+  else process.kill(-(child.pid ?? 0), 'SIGKILL')
 }
 
 function inOrder(platform, lines, code, output) {

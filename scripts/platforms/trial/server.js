@@ -17,7 +17,7 @@ const CA_FILE = 'authority.pem'
  * @param {(line: string) => void} log
  */
 async function startServers(folder, log) {
-  const mongodb = await startServer({ log, replicaSet: true })
+  const mongodb = await startServer({ log })
   const front = await startTls(folder, mongodb.port)
   return {
     description: `${mongodb.kind} ${mongodb.version}`,

@@ -30,7 +30,7 @@ function linuxWays(platform, application) {
     system === 'musl' ? `a system with musl 1.2.5${emulated}` : `Debian 11, glibc 2.31${emulated}`
   const refused = rootsRefused()
   const there = refused
-    ? { words, missing: refused }
+    ? notEntered(words, refused)
     : {
         words,
         start: async () => inRoot(root(arch), arch, application),
@@ -38,6 +38,12 @@ function linuxWays(platform, application) {
           emulated && "the processor's own order of memory accesses, which qemu does not have",
       }
   return isThisMachine(platform) ? [atHome(platform), there] : [there]
+}
+
+/** By hand it is said; where a release is made, what was not tried is not released. */
+function notEntered(words, refused) {
+  if (process.env.CI !== 'true') return { words, missing: refused }
+  return { words, look: () => [{ step: 'its file system is entered', failed: refused }] }
 }
 
 function isThisMachine({ os, arch, system }) {
