@@ -167,7 +167,7 @@ for (const version of Object.keys(VERSIONS)) {
       assert.equal((await visitor.read()).passport, undefined)
       // And back.
       await runInShell(
-        take(readPage('docs/migration.md'), 'JSON.stringify({ cookie'),
+        take(readPage('docs/migration/connect-mongo.md'), 'JSON.stringify({ cookie'),
         database,
         collection,
       )
@@ -243,10 +243,10 @@ describe('connect-mongo 6', { timeout: 60_000 }, () => {
   })
 })
 
-/** What docs/migration.md says for express-session's cookie. */
+/** What docs/migration/connect-mongo.md says for express-session's cookie. */
 function externalKeyOfExpress() {
   const CONFIG = { maxAge: HOUR }
-  const code = take(readPage('docs/migration.md'), 'CONFIG.externalKey')
+  const code = take(readPage('docs/migration/connect-mongo.md'), 'CONFIG.externalKey')
   assert.ok(code.includes(`SECRET = '${SECRET}'`))
   new Function('require', 'CONFIG', code)(require, CONFIG)
   return CONFIG.externalKey

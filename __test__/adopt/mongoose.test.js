@@ -122,7 +122,7 @@ for (const kind of Object.keys(STORES)) {
       // And back.
       await store.close()
       await runInShell(
-        take(readPage('docs/migration.md'), '$unset: { expiresAt'),
+        take(readPage('docs/migration/koa-session-mongoose.md'), '$unset: { expiresAt'),
         database,
         collection,
       )

@@ -309,13 +309,27 @@ describe('docs/calls.md', () => {
   it('has no snippet that was not run', () => assertAllUsed(page))
 })
 
-describe('docs/migration.md', () => {
+describe('docs/migration/session-store-js.md', () => {
+  const page = readPage('docs/migration/session-store-js.md')
+
   it('is right that Mongoose names a collection after its model', () => {
     const { mongoose } = snippets
     // The original gives no name for the collection, as here.
     const model = mongoose.model('session', new mongoose.Schema({ _id: String }))
     assert.equal(model.collection.name, 'sessions')
   })
+
+  it('shows a store that finds the sessions of the former one', async () => {
+    const { mongoose } = snippets
+    await mongoose.connect(snippets.uri)
+    const _id = 'signed in'
+    await snippets.collection().insertOne({ _id, data: { user: 1 }, updatedAt: new Date() })
+    const CONFIG = {}
+    await snippets.run(take(page, "collection: 'sessions'"), { mongoose, CONFIG })
+    assert.deepEqual(await CONFIG.store.get(_id), { user: 1 })
+  })
+
+  it('has no snippet that was not run', () => assertAllUsed(page))
 })
 
 describe('docs/promises.md', () => {

@@ -10,7 +10,9 @@ const root = path.join(__dirname, '..', '..')
 /** Every page of the repository that is for readers. */
 function allPages() {
   const own = fs.readdirSync(root).filter((name) => name.endsWith('.md'))
-  const docs = fs.readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'))
+  const docs = fs
+    .readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
   const others = ['fuzz/README.md', 'bench/results/results.md']
   return [...own, ...docs.map((name) => `docs/${name}`), ...others]
 }
