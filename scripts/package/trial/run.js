@@ -169,18 +169,37 @@ async function packTheRepository(folder, env) {
     })
     for (const way of ['require', 'import']) WAYS[way](place, { PATH: rust.path, ...env })
   })
-  await step('of a tree that is not built there is none, but the reason', () => {
-    const tree = fs.mkdtempSync(path.join(folder, 'unbuilt-'))
-    const files = runQuietly('git', ['ls-files', '-z']).stdout.split('\0').filter(Boolean)
-    for (const file of files.filter((name) => !/^(fuzz|bench)\//.test(name))) {
-      fs.cpSync(path.join(root, file), path.join(tree, file))
-    }
-    assert.throws(() => command(tree, 'npm', ['pack']), /addon is not built/)
+  const tree = copyOfSources(fs.mkdtempSync(path.join(folder, 'tree-')))
+  const addon = path.join(tree, `${name}.some-platform.node`)
+  const refused = (reason) => {
+    assert.throws(() => command(tree, 'npm', ['pack']), reason)
     assert.deepEqual(
-      fs.readdirSync(tree).filter((name) => name.endsWith('.tgz')),
+      fs.readdirSync(tree).filter((file) => file.endsWith('.tgz')),
       [],
     )
+  }
+  await step('of a tree that is not built there is none, but the reason', () =>
+    refused(/addon is not built/),
+  )
+  await step('nor of one whose addon is older than its sources', () => {
+    fs.writeFileSync(path.join(tree, 'native.js'), '')
+    fs.writeFileSync(addon, '')
+    fs.utimesSync(addon, 0, 0)
+    refused(/older than its sources/)
   })
+  await step('nor of one whose addon is not optimised, by its size', () => {
+    fs.writeFileSync(addon, Buffer.alloc(20e6))
+    refused(/has 20.0 MB/)
+  })
+}
+
+/** What git has of the repository, without what no package needs. */
+function copyOfSources(tree) {
+  const files = runQuietly('git', ['ls-files', '-z']).stdout.split('\0').filter(Boolean)
+  for (const file of files.filter((name) => !/^(fuzz|bench)\//.test(name))) {
+    fs.cpSync(path.join(root, file), path.join(tree, file))
+  }
+  return tree
 }
 
 main().catch(fail)
