@@ -2,19 +2,19 @@
 
 // The life of one call, as `get` shows it:
 //
-//   SessionStore.get    checks the id                                 index.js
-//   Link.get            makes an operation, gives it a token          lib/call/link.js
-//   Read.send           crosses to Rust                               lib/call/operation.js
-//   …                   queue, batch, command, reply                  src/lib.rs
-//   Operations.settle   finds the operation again by its token        lib/call/operations.js
-//   Read.succeed        parses the session, resolves the promise      lib/call/operation.js
+//   SessionStore.get      checks the id                                 index.js
+//   Link.get              makes an operation, gives it a token          lib/call/link.js
+//   GetOperation.send     crosses to Rust                               lib/call/operation.js
+//   …                     queue, batch, command, reply                  src/lib.rs
+//   UnderWay.settle       finds the operation again by its token        lib/call/under-way.js
+//   GetOperation.succeed  parses the session, resolves the promise      lib/call/operation.js
 
 const { EventEmitter } = require('node:events')
 const { adopt } = require('./lib/call/adopt')
 const { Listing } = require('./lib/call/listing')
 const { SessionStoreError } = require('./lib/errors')
 // Not with the first store: a test suite may have faked the timers by then.
-require('./lib/call/operations')
+require('./lib/call/under-way')
 
 /** Where nothing else decides, a session lives for a day: milliseconds. */
 const DEFAULT_LIFETIME = 86_400_000

@@ -195,7 +195,7 @@ pub struct Operation {
     pub submitted: Instant,
     /// Its place in the order of the calls: for a part of a sweep, that of the sweep.
     pub called: Instant,
-    settled: AtomicBool,
+    answered: AtomicBool,
     /// How many travel together with it, itself included; 0 while it waits.
     together: AtomicU32,
 }
@@ -214,7 +214,7 @@ impl Operation {
             action,
             submitted: now,
             called: now,
-            settled: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
             together: AtomicU32::new(0),
         }
     }
@@ -247,13 +247,13 @@ impl Operation {
         self.submitted.elapsed()
     }
 
-    pub fn is_settled(&self) -> bool {
-        self.settled.load(Ordering::Acquire)
+    pub fn is_answered(&self) -> bool {
+        self.answered.load(Ordering::Acquire)
     }
 
     /// Claims the one right to report this operation's outcome.
-    pub fn settle(&self) -> bool {
-        !self.settled.swap(true, Ordering::AcqRel)
+    pub fn claim_answer(&self) -> bool {
+        !self.answered.swap(true, Ordering::AcqRel)
     }
 
     pub fn together(&self) -> u32 {

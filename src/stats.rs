@@ -222,7 +222,7 @@ impl Stats {
     }
 
     pub fn send(&self, operation: &Operation, together: usize) {
-        if !operation.is_settled() && operation.travels_with(together) == 0 {
+        if !operation.is_answered() && operation.travels_with(together) == 0 {
             self.waiting.take(1);
             self.under_way.add(1);
         }
@@ -230,7 +230,7 @@ impl Stats {
 
     /// It waits again, to go alone.
     pub fn give_back(&self, operation: &Operation) {
-        if !operation.is_settled() && operation.travels_with(0) != 0 {
+        if !operation.is_answered() && operation.travels_with(0) != 0 {
             self.under_way.take(1);
             self.waiting.add(1);
         }

@@ -11,7 +11,7 @@ const v8 = require('node:v8')
 const vm = require('node:vm')
 const fc = require('fast-check')
 const { SessionStoreError } = require('../..')
-const { Reads } = require('../../lib/call/reads')
+const { Requests } = require('../../lib/call/knowledge')
 const { decoder, encode } = require('../../lib/values/values')
 const { useDatabase } = require('../support/database')
 
@@ -263,9 +263,9 @@ describe('a ctx of many sessions', { timeout: 120_000 }, () => {
 
   it('does not keep what it read of thousands', async () => {
     const ctx = Object.freeze({})
-    const reads = new Reads()
+    const requests = new Requests()
     const known = Array.from({ length: 20_000 }, (_, index) => {
-      const knowledge = reads.of(ctx, `kept ${index}`)
+      const knowledge = requests.knowledgeOf(ctx, `kept ${index}`)
       knowledge.learn(knowledge.call(), { content: '{}', expiresAt: 0 })
       return new WeakRef(knowledge)
     })
@@ -319,7 +319,7 @@ describe('a ctx whose writes fail on and on', { timeout: 60_000 }, () => {
   }
 
   it('remembers few of them one by one', () => {
-    const knowledge = new Reads().of({}, 'failing')
+    const knowledge = new Requests().knowledgeOf({}, 'failing')
     for (let attempt = 0; attempt < 1000; attempt++) {
       knowledge.writes(knowledge.call(), encode({ ...START, mine: attempt }))
       assert.ok(knowledge.contents().length <= 17)
@@ -337,7 +337,7 @@ describe('a ctx whose writes fail on and on', { timeout: 60_000 }, () => {
       fc.array(session, { minLength: 1, maxLength: 60 }),
       session,
       (all, data) => {
-        const knowledge = new Reads().of({}, 'any')
+        const knowledge = new Requests().knowledgeOf({}, 'any')
         for (const each of all) knowledge.writes(knowledge.call(), encode(each))
         const known = knowledge.contents().map((content) => decode(content))
         const read = (bytes) => decode(encode(bytes))

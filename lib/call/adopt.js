@@ -115,7 +115,7 @@ function patiently(send) {
 }
 
 function foreignIndexes() {
-  return new WideOperation('adopt', (sessions, token) => sessions.foreignIndexes(token), read)
+  return new WideOperation('adopt', (sessions, token) => sessions.foreignIndexes(token), resultOf)
 }
 
 /** @param {string} name */
@@ -123,7 +123,7 @@ function dropIndex(name) {
   return new WideOperation(
     'adopt',
     (sessions, token) => sessions.dropForeignIndex(token, name),
-    read,
+    resultOf,
   )
 }
 
@@ -138,12 +138,12 @@ function adoptDocuments({ after, until }, onlyMongoose, lifetime, endsAfter) {
     'adopt',
     (sessions, token) =>
       sessions.adoptDocuments(token, onlyMongoose, lifetime, endsAfter, after, until ?? undefined),
-    read,
+    resultOf,
   )
 }
 
 /** @param {import('../../native').FoundObject} found what a step found and did, as JSON text */
-function read({ done = '' }) {
+function resultOf({ done = '' }) {
   return JSON.parse(done)
 }
 

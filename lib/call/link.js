@@ -1,12 +1,18 @@
 'use strict'
 
-const { Close, Destroy, Read, Touch, Write } = require('./operation')
+const {
+  CloseOperation,
+  DestroyOperation,
+  GetOperation,
+  SetOperation,
+  TouchOperation,
+} = require('./operation')
 const { readExcept, readFilter, readNarrowFilter } = require('./filter')
-const { Operations } = require('./operations')
-const { Reads } = require('./reads')
+const { Requests } = require('./knowledge')
 const { openSessions } = require('./sessions')
 const { Stats } = require('./stats')
 const { Tracing } = require('./tracing')
+const { UnderWay } = require('./under-way')
 const { Changes } = require('./watch')
 const wide = require('./wide')
 const { decoder, encode } = require('../values/values')
@@ -35,11 +41,11 @@ class Link {
   #options
   /** @type {import('./sessions').Background} */
   #background
-  #reads = new Reads()
+  #requests = new Requests()
   #decode
   /** With `encryption`, the paths that sessions are found by. @type {string[] | undefined} */
   #indexed
-  #operations = new Operations()
+  #underWay = new UnderWay()
   #stats = new Stats()
   /** @type {Tracing} */
   #tracing
@@ -89,7 +95,7 @@ class Link {
    * @param {object | undefined} ctx of the request
    */
   get(id, ctx) {
-    return this.#send(new Read(id, this.#reads.of(ctx, id), this.#decode))
+    return this.#send(new GetOperation(id, this.#requests.knowledgeOf(ctx, id), this.#decode))
   }
 
   /**
@@ -102,7 +108,7 @@ class Link {
    */
   set(id, data, lifetime, ctx, announce) {
     const session = { data, content: encode(data), lifetime }
-    return this.#send(new Write(id, this.#reads.of(ctx, id), session, announce))
+    return this.#send(new SetOperation(id, this.#requests.knowledgeOf(ctx, id), session, announce))
   }
 
   /**
@@ -111,7 +117,7 @@ class Link {
    * @param {Announce} announce
    */
   destroy(id, ctx, announce) {
-    return this.#send(new Destroy(id, this.#reads.of(ctx, id), announce))
+    return this.#send(new DestroyOperation(id, this.#requests.knowledgeOf(ctx, id), announce))
   }
 
   /**
@@ -120,7 +126,7 @@ class Link {
    * @param {Announce} announce
    */
   touch(id, lives, announce) {
-    return this.#send(new Touch(id, lives, announce))
+    return this.#send(new TouchOperation(id, lives, announce))
   }
 
   /**
@@ -216,7 +222,7 @@ class Link {
       this.#shut(this.#opened.sessions)
     }
     await Promise.all(this.#closing)
-    this.#operations.close()
+    this.#underWay.close()
   }
 
   /** What was done since the store was made. */
@@ -256,12 +262,12 @@ class Link {
    * @param {Sessions | undefined} sessions
    */
   #cross(operation, sessions) {
-    const token = this.#operations.add(operation, this)
+    const token = this.#underWay.add(operation, this)
     try {
       operation.send(sessions, token)
     } catch {
       // Nobody else would answer. What the binding says repeats its arguments.
-      this.#operations.settle(token, INTERNAL, 0)
+      this.#underWay.settle(token, INTERNAL, 0)
     }
   }
 
@@ -343,7 +349,7 @@ class Link {
       const sessions = openSessions(
         address,
         this.#options,
-        this.#operations,
+        this.#underWay,
         this.#stats,
         this.#background,
       )
@@ -357,11 +363,11 @@ class Link {
 
   /** @param {Sessions} sessions of a former address */
   #leave(sessions) {
-    const underWay = this.#operations.underWay.filter(({ id }) => id !== undefined)
+    const underWay = this.#underWay.operations.filter(({ id }) => id !== undefined)
     for (const { id } of underWay) {
       this.#former.set(id, (this.#former.get(id) ?? 0) + 1)
     }
-    this.#operations.whenEnded(underWay, ({ id }) => {
+    this.#underWay.whenEnded(underWay, ({ id }) => {
       const left = (this.#former.get(id) ?? 0) - 1
       if (left > 0) {
         this.#former.set(id, left)
@@ -375,8 +381,8 @@ class Link {
 
   /** @param {Sessions} sessions */
   #shut(sessions) {
-    const close = new Close()
-    close.send(sessions, this.#operations.add(close, this))
+    const close = new CloseOperation()
+    close.send(sessions, this.#underWay.add(close, this))
     const closed = () => this.#closing.delete(closing)
     const closing = close.promise.then(closed, closed)
     this.#closing.add(closing)

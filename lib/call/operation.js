@@ -90,10 +90,10 @@ class Operation {
   }
 }
 
-class Read extends Operation {
+class GetOperation extends Operation {
   /**
    * @param {string} id
-   * @param {import('./reads').Knowledge} knowledge
+   * @param {import('./knowledge').Knowledge} knowledge
    * @param {(content: Content) => object} decode
    */
   constructor(id, knowledge, decode) {
@@ -136,10 +136,10 @@ class Read extends Operation {
 /** @type {Uint8Array[]} */
 const NOTHING = []
 
-class Write extends Operation {
+class SetOperation extends Operation {
   /**
    * @param {string} id
-   * @param {import('./reads').Knowledge} knowledge
+   * @param {import('./knowledge').Knowledge} knowledge
    * @param {object} session
    * @param {unknown} session.data
    * @param {Buffer} session.content `data`, encoded
@@ -178,7 +178,7 @@ class Write extends Operation {
   /**
    * @param {Sessions} sessions
    * @param {number} token
-   * @param {import('./reads').Read} read
+   * @param {import('./knowledge').Read} read
    * @param {Content | number} known what was read, or its number
    * @returns {boolean} false if nothing is kept under the number any more
    */
@@ -209,7 +209,7 @@ class Write extends Operation {
   }
 }
 
-class Touch extends Operation {
+class TouchOperation extends Operation {
   /**
    * @param {string} id
    * @param {Lives} lives
@@ -238,10 +238,10 @@ class Touch extends Operation {
   }
 }
 
-class Destroy extends Operation {
+class DestroyOperation extends Operation {
   /**
    * @param {string} id
-   * @param {import('./reads').Knowledge} knowledge
+   * @param {import('./knowledge').Knowledge} knowledge
    * @param {(event: string) => void} announce
    */
   constructor(id, knowledge, announce) {
@@ -273,7 +273,7 @@ class Destroy extends Operation {
   }
 }
 
-class Close extends Operation {
+class CloseOperation extends Operation {
   constructor() {
     super('close')
   }
@@ -335,10 +335,10 @@ function toError({ code, message, mongoCode, cause }) {
 }
 
 exports.Operation = Operation
-exports.Read = Read
-exports.Write = Write
-exports.Touch = Touch
-exports.Destroy = Destroy
-exports.Close = Close
+exports.GetOperation = GetOperation
+exports.SetOperation = SetOperation
+exports.TouchOperation = TouchOperation
+exports.DestroyOperation = DestroyOperation
+exports.CloseOperation = CloseOperation
 exports.outcomeOf = outcomeOf
 exports.toError = toError

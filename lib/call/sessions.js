@@ -7,7 +7,7 @@ const { toError } = require('./operation')
 const { Sessions } = loadBinary()
 
 /** @typedef {InstanceType<typeof Sessions>} Sessions */
-/** @typedef {import('./operations').Operations} Operations */
+/** @typedef {import('./under-way').UnderWay} UnderWay */
 /** @typedef {import('../options/options').Options} Options */
 /** @typedef {import('../options/options').Address} Address */
 
@@ -28,12 +28,12 @@ const SAME = 7
  * The Rust side of a store, connecting in the background.
  * @param {Address} address
  * @param {Options} options
- * @param {Operations} operations where those that were sent are found again
+ * @param {UnderWay} underWay where those that were sent are found again
  * @param {import('./stats').Stats} stats
  * @param {Background} background
  * @throws {SessionStoreError} where the driver cannot do what the address says
  */
-function openSessions({ uri, db, serverApi }, options, operations, stats, background) {
+function openSessions({ uri, db, serverApi }, options, underWay, stats, background) {
   const { collection, timeoutMS: timeoutMs, timestamps, autoRemove, indexes } = options
   const touchAfterMs = options.touchAfter * 1000
   const autoRemoveIntervalMs = options.autoRemoveInterval * 60_000
@@ -43,7 +43,7 @@ function openSessions({ uri, db, serverApi }, options, operations, stats, backgr
   const how = { timeoutMs, touchAfterMs, autoRemove, autoRemoveIntervalMs }
   const stored = { timestamps, indexes, encryptionKeys, hashIdsKey }
   try {
-    const told = settler(operations, background)
+    const told = settler(underWay, background)
     return new Sessions({ ...where, ...how, ...stored }, stats.counts, told)
   } catch (error) {
     throw connectionError(error)
@@ -62,10 +62,10 @@ function connectionError({ code, message }) {
 
 /**
  * What Rust calls. It holds no store, so that a store nobody uses any more can be collected.
- * @param {Operations} operations
+ * @param {UnderWay} underWay
  * @param {Background} background
  */
-function settler(operations, { warn, destroyed }) {
+function settler(underWay, { warn, destroyed }) {
   /**
    * @param {number[]} tokens
    * @param {import('./operation').Outcome[]} outcomes
@@ -90,7 +90,7 @@ function settler(operations, { warn, destroyed }) {
         const expiresAt = expiry?.[index]
         const readNumber = firstReadNumber + index
         const travelled = together?.[index]
-        operations.settle(tokens[index], outcome, readNumber, expiresAt, isOutdated, travelled)
+        underWay.settle(tokens[index], outcome, readNumber, expiresAt, isOutdated, travelled)
       }
     }
   }

@@ -11,12 +11,12 @@ class WideOperation extends Operation {
   /**
    * @param {string} name of the call
    * @param {(sessions: Sessions, token: number) => void} cross
-   * @param {(found: Found) => any} read
+   * @param {(found: Found) => any} resultOf
    */
-  constructor(name, cross, read) {
+  constructor(name, cross, resultOf) {
     super(name)
     this.cross = cross
-    this.read = read
+    this.resultOf = resultOf
   }
 
   /** @param {Sessions} sessions @param {number} token */
@@ -27,7 +27,7 @@ class WideOperation extends Operation {
   /** @param {Found} found */
   succeed(found) {
     try {
-      this.resolve(this.read(found))
+      this.resolve(this.resultOf(found))
     } catch (error) {
       this.reject(error)
     }

@@ -74,7 +74,7 @@ function readOptions(options) {
   const found = readConnection(connection, { name, collection, db, timestamps })
   const source = withSettings(found, given)
   source.address() // an error that can be seen now is thrown now
-  const { timeoutMS, serverSelectionTimeoutMS } = settle(given, known(found.address()))
+  const { timeoutMS, serverSelectionTimeoutMS } = decide(given, known(found.address()))
   const bson = () => given.bson ?? found.bson()
   const limits = { timeoutMS, serverSelectionTimeoutMS }
   const removal = { autoRemove, autoRemoveInterval }
@@ -130,7 +130,7 @@ function withSettings(source, given) {
  * @returns {Address}
  */
 function complete(given, found) {
-  const settings = settle(given, found)
+  const settings = decide(given, found)
   checkTls(settings, found)
   const signIn = withAuthSource(settings, found)
   return {
@@ -170,7 +170,7 @@ function withAuthSource(settings, { srv, username, path }) {
  * @param {Found} [found]
  * @returns {Record<string, any>}
  */
-function settle(given, found) {
+function decide(given, found) {
   const settings = withoutUndefined({ ...found?.settings, ...given })
   for (const name of ['w', 'journal', 'wtimeoutMS']) {
     if (settings[name] !== undefined) {

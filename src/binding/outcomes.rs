@@ -16,7 +16,7 @@ use crate::stats::Stats as Counts;
 /// The token of outcomes that belong to no operation: warnings, and sessions that a sweep destroyed.
 const NO_OPERATION: u32 = 0;
 
-/// Where an outcome is that of the operation before, as `lib/call/link.js` knows it.
+/// Where an outcome is that of the operation before, as `lib/call/sessions.js` knows it.
 const SAME: u32 = 7;
 
 #[napi(object, object_from_js = false)]
@@ -119,7 +119,7 @@ pub type Bunch = FnArgs<(
     Option<Vec<u32>>,
 )>;
 
-/// Never keeps the process alive: `lib/call/operations.js` does, while an operation is under way.
+/// Never keeps the process alive: `lib/call/under-way.js` does, while an operation is under way.
 pub type Settle = ThreadsafeFunction<Bunch, (), Bunch, Status, false, true>;
 
 impl From<Outcome> for Settled {

@@ -25,7 +25,7 @@ impl Worker {
             (queue.take(), queue.close)
         };
         let accepted = self.accepted.iter().chain(self.wide.sweeps());
-        let accepted = accepted.filter(|operation| operation.settle());
+        let accepted = accepted.filter(|operation| operation.claim_answer());
         let ended = accepted.map(|operation| &**operation).chain(&submitted);
         let failed = ended.filter_map(|operation| fail(&*self.completions, operation));
         let mut outcomes: Vec<_> = failed.collect();

@@ -29,10 +29,10 @@ pub struct Errand {
 
 impl Errand {
     /// Nobody waits for it any more.
-    pub fn is_settled(&self) -> bool {
+    pub fn is_answered(&self) -> bool {
         self.operations
             .iter()
-            .all(|operation| operation.is_settled())
+            .all(|operation| operation.is_answered())
     }
 }
 
@@ -149,12 +149,12 @@ impl Leave for Door<'_> {
 pub fn report(completions: &dyn Completions, ended: Vec<Ended>) {
     let (stats, now) = (completions.stats(), std::time::Instant::now());
     let ended = ended.into_iter();
-    let unsettled: Vec<_> = ended
-        .filter(|(operation, _)| operation.settle())
+    let unanswered: Vec<_> = ended
+        .filter(|(operation, _)| operation.claim_answer())
         .inspect(|(operation, outcome)| stats.end(operation, outcome, now))
         .filter_map(|(operation, outcome)| operation.tell(outcome))
         .collect();
-    if !unsettled.is_empty() {
-        completions.settled(unsettled);
+    if !unanswered.is_empty() {
+        completions.settled(unanswered);
     }
 }

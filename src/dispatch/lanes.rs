@@ -111,7 +111,7 @@ struct Lane {
 impl Lane {
     /// The next operation; what ran out of time while it waited is not sent any more.
     fn next(&mut self) -> Option<&Arc<Operation>> {
-        while self.waiting.front().is_some_and(|next| next.is_settled()) {
+        while self.waiting.front().is_some_and(|next| next.is_answered()) {
             self.waiting.pop_front();
             self.next_goes_alone = false;
         }
@@ -136,7 +136,7 @@ impl Lane {
         let gets = self.waiting.iter().take(most).take_while(is_get).count();
         self.waiting
             .drain(..gets.max(1))
-            .filter(|next| !next.is_settled())
+            .filter(|next| !next.is_answered())
     }
 }
 
@@ -391,7 +391,7 @@ mod tests {
         lanes.add(late.clone());
         lanes.add(operation(3, "a", Kind::Destroy));
         lanes.take(Route::Together(Kind::Get), usize::MAX);
-        assert!(late.settle());
+        assert!(late.claim_answer());
         lanes.release(&Id::from("a"));
         assert_eq!(lanes.count_ready(Route::Together(Kind::Set)), 0);
         assert_eq!(
@@ -406,7 +406,7 @@ mod tests {
         for number in 0..10 * MAX_OPERATIONS {
             let get = operation(1, &number.to_string(), Kind::Get);
             lanes.add(get.clone());
-            assert!(get.settle());
+            assert!(get.claim_answer());
             lanes.expire(&get);
         }
         assert!(lanes.ready[Route::Together(Kind::Get).index()].len() <= MAX_OPERATIONS + 2);
@@ -482,7 +482,7 @@ mod tests {
         lanes.shut_out(&batch[0].id, 1);
         let late = operation(1, "a", Kind::Set);
         lanes.add(late.clone());
-        assert!(late.settle());
+        assert!(late.claim_answer());
         lanes.expire(&late);
         assert_eq!(Arc::strong_count(&late), 1);
     }

@@ -129,7 +129,7 @@ async fn follow(
         return;
     };
     let followed = Changes::open(collection.clone(), filter.clone(), deadline).await;
-    if operation.is_settled() {
+    if operation.is_answered() {
         return; // out of time
     }
     let (mut followed, outcome) = match followed {

@@ -107,7 +107,7 @@ impl Worker {
                 return;
             }
             let next = self.wide.behind.pop_front();
-            if let Some(operation) = next.filter(|next| !next.is_settled()) {
+            if let Some(operation) = next.filter(|next| !next.is_answered()) {
                 self.lanes.add(operation);
             }
         }
@@ -126,7 +126,7 @@ impl Worker {
         let wide = &mut self.wide;
         let mut waiting = std::mem::take(&mut wide.waiting);
         waiting.retain(|operation| {
-            if operation.is_settled() {
+            if operation.is_answered() {
                 return false;
             }
             let called = operation.called;
@@ -153,7 +153,7 @@ impl Worker {
         let patience = self.options.timeout / PART_OF_TIME;
         let before = self.accepted.iter().filter(|operation| {
             let is_of_one = Kind::of(operation).is_some();
-            is_of_one && !operation.is_settled() && operation.age() < patience
+            is_of_one && !operation.is_answered() && operation.age() < patience
         });
         before.map(|operation| operation.called).min()
     }

@@ -108,7 +108,11 @@ impl Worker {
 
     /// Whether nobody waits for anything any more, though batches may still be on their way.
     fn is_done(&self) -> bool {
-        !self.is_sweeping() && self.accepted.iter().all(|operation| operation.is_settled())
+        !self.is_sweeping()
+            && self
+                .accepted
+                .iter()
+                .all(|operation| operation.is_answered())
     }
 
     /// Takes what was submitted; tells whether the store is to end.
@@ -255,7 +259,7 @@ impl Worker {
             true => collection::timeout(limit),
             false => self.availability.unavailable(),
         };
-        self.accepted.retain(|operation| !operation.is_settled());
+        self.accepted.retain(|operation| !operation.is_answered());
         let in_time = self
             .accepted
             .partition_point(|operation| operation.age() >= limit);
@@ -266,7 +270,7 @@ impl Worker {
         self.fail(&expired, failure);
         let batches = self.on_the_way.values();
         batches
-            .filter(|batch| batch.is_settled())
+            .filter(|batch| batch.is_answered())
             .for_each(|batch| batch.recall.call());
     }
 

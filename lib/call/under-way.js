@@ -12,7 +12,7 @@ const LONGEST_INTERVAL = 2 ** 31 - 1
  * The operations under way, each under a token that crosses to Rust and back. While there are any,
  * the process stays alive, and so does what they were sent by: nobody else may hold it any more.
  */
-class Operations {
+class UnderWay {
   /** @type {(Operation | undefined)[]} */
   #byToken = [undefined] // token 0 belongs to warnings
   /** @type {number[]} */
@@ -61,7 +61,7 @@ class Operations {
   }
 
   /** @returns {Operation[]} */
-  get underWay() {
+  get operations() {
     return this.#byToken.filter((operation) => operation !== undefined)
   }
 
@@ -88,4 +88,4 @@ class Operations {
   }
 }
 
-exports.Operations = Operations
+exports.UnderWay = UnderWay

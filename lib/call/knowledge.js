@@ -40,11 +40,11 @@ class Knowledge {
   #learned = 0
 
   /**
-   * @param {Reads} reads of the store that holds the session
+   * @param {Requests} requests of the store that holds the session
    * @param {string} id
    */
-  constructor(reads, id) {
-    this.reads = reads
+  constructor(requests, id) {
+    this.requests = requests
     this.id = id
   }
 
@@ -130,7 +130,7 @@ class KnownSessions {
 
   /** @param {Knowledge} knowledge */
   add(knowledge) {
-    const key = knowledge.reads.key(knowledge.id)
+    const key = knowledge.requests.key(knowledge.id)
     this.#byKey.set(key, knowledge)
     knowledge.sessions = this
     if (this.#byKey.size > MOST_SESSIONS) {
@@ -141,11 +141,11 @@ class KnownSessions {
 
   /**
    * Takes out what it knows of a session.
-   * @param {Reads} reads
+   * @param {Requests} requests
    * @param {string} id
    */
-  take(reads, id) {
-    const key = reads.key(id)
+  take(requests, id) {
+    const key = requests.key(id)
     const knowledge = this.#byKey.get(key)
     this.#byKey.delete(key)
     return knowledge
@@ -216,20 +216,20 @@ let withoutField
 let stores = 0
 
 /** What the requests know of one store's sessions. */
-class Reads {
+class Requests {
   #store = stores++
 
   /**
    * @param {unknown} ctx
    * @param {string} id
    */
-  of(ctx, id) {
+  knowledgeOf(ctx, id) {
     if (!isObject(ctx)) {
       return new Knowledge(this, id)
     }
     const last = Request.last(ctx)
     // Nearly every request has one session.
-    if (last && last.id === id && last.reads === this) {
+    if (last && last.id === id && last.requests === this) {
       return last
     }
     const knowledge = last ? this.#another(id, last) : new Knowledge(this, id)
@@ -266,4 +266,4 @@ function isObject(value) {
 }
 
 exports.Knowledge = Knowledge
-exports.Reads = Reads
+exports.Requests = Requests
