@@ -136,7 +136,7 @@ class SessionStore extends EventEmitter {
    * @param {{ operators?: boolean }} [options]
    */
   all(filter, options) {
-    return this.#list(() => this.#link.all(filter, options))
+    return this.#list(() => this.#link.many.all(filter, options))
   }
 
   /**
@@ -144,7 +144,7 @@ class SessionStore extends EventEmitter {
    * @param {{ operators?: boolean }} [options]
    */
   ids(filter, options) {
-    return this.#list(() => this.#link.ids(filter, options))
+    return this.#list(() => this.#link.many.ids(filter, options))
   }
 
   /**
@@ -152,7 +152,7 @@ class SessionStore extends EventEmitter {
    * @param {{ operators?: boolean }} [options]
    */
   length(filter, options) {
-    return this.#call(() => this.#link.length(filter, options))
+    return this.#call(() => this.#link.many.length(filter, options))
   }
 
   /**
@@ -160,7 +160,7 @@ class SessionStore extends EventEmitter {
    * @param {{ except?: string | string[], operators?: boolean }} [options]
    */
   destroyMany(filter, options) {
-    return this.#call(() => this.#link.destroyMany(filter, options, this.#isHeard('destroy')))
+    return this.#call(() => this.#link.many.destroyMany(filter, options, this.#isHeard('destroy')))
   }
 
   /**
@@ -170,14 +170,14 @@ class SessionStore extends EventEmitter {
   watch(filter, options) {
     try {
       this.#checkOpen()
-      return this.#link.watch(filter, options)
+      return this.#link.many.watch(filter, options)
     } catch (error) {
       return notWatching(error)
     }
   }
 
   clear() {
-    return this.#call(() => this.#link.clear(this.#isHeard('destroy')))
+    return this.#call(() => this.#link.many.clear(this.#isHeard('destroy')))
   }
 
   stats() {
@@ -185,7 +185,7 @@ class SessionStore extends EventEmitter {
   }
 
   adopt() {
-    const send = (/** @type {any} */ step) => this.#call(() => this.#link.adopt(step))
+    const send = (/** @type {any} */ step) => this.#call(() => this.#link.many.adopt(step))
     return this.#call(() => adopt(send, this.#lifetime()))
   }
 

@@ -7,14 +7,12 @@ const {
   SetOperation,
   TouchOperation,
 } = require('./operation')
-const { readExcept, readFilter, readNarrowFilter } = require('./filter')
 const { Requests } = require('./knowledge')
+const { Many } = require('./many')
 const { openSessions } = require('./sessions')
 const { Stats } = require('./stats')
 const { Tracing } = require('./tracing')
 const { UnderWay } = require('./under-way')
-const { Changes } = require('./watch')
-const wide = require('./wide')
 const { decoder, encode } = require('../values/values')
 
 /** @typedef {import('./operation').Operation} Operation */
@@ -43,8 +41,6 @@ class Link {
   #background
   #requests = new Requests()
   #decode
-  /** With `encryption`, the paths that sessions are found by. @type {string[] | undefined} */
-  #indexed
   #underWay = new UnderWay()
   #stats = new Stats()
   /** @type {Tracing} */
@@ -53,9 +49,7 @@ class Link {
   #sessions
   /** The last address that was known. @type {{ address: Address, sessions: Sessions } | undefined} */
   #opened
-  /** How many operations on an id are under way at a former address. @type {Map<string | undefined, number>} */
-  #former = new Map()
-  /** Of former addresses. @type {Set<Promise<any>>} */
+  /** What closes. @type {Set<Promise<any>>} */
   #closing = new Set()
   /** In the order of their calls, each with what ends its waiting. @type {Map<Operation, NodeJS.Timeout>} */
   #waiting = new Map()
@@ -74,8 +68,8 @@ class Link {
     this.#background = background
     this.#decode = decoder(options.bson)
     this.#tracing = new Tracing(options.collection, this.#stats)
+    this.many = new Many(options, this.#decode, this.#ways())
     const { source } = options
-    this.#indexed = options.encryption && options.indexes
     const address = source.address()
     if (typeof address === 'object') {
       this.#goTo(address)
@@ -88,6 +82,20 @@ class Link {
       }
     })
     collected.register(this, this.#stopWatching, this)
+  }
+
+  /**
+   * Not made in the constructor: what is made there has one scope, and what watches the source must not
+   * hold the link.
+   * @returns {import('./many').Ways}
+   */
+  #ways() {
+    return {
+      send: (operation) => this.#send(operation),
+      sendUntraced: (operation) => this.#dispatch(operation),
+      sendBack: (operation) => this.#cross(operation, undefined),
+      isOpen: () => !this.#closed,
+    }
   }
 
   /**
@@ -127,87 +135,6 @@ class Link {
    */
   touch(id, lives, announce) {
     return this.#send(new TouchOperation(id, lives, announce))
-  }
-
-  /**
-   * @param {unknown} filter
-   * @param {object} [options]
-   * @throws {SessionStoreError} where they cannot be used; so do the next five
-   */
-  length(filter, options) {
-    return this.#send(wide.length(readFilter(filter, options, this.#indexed)))
-  }
-
-  /**
-   * @param {unknown} filter
-   * @param {object} [options]
-   * @returns {import('./listing').Pages<string>}
-   */
-  ids(filter, options) {
-    const checked = readFilter(filter, options, this.#indexed)
-    return this.#pages((listing, after) => wide.ids(listing, checked, after))
-  }
-
-  /**
-   * @param {unknown} filter
-   * @param {object} [options]
-   * @returns {import('./listing').Pages<object>}
-   */
-  all(filter, options) {
-    const checked = readFilter(filter, options, this.#indexed)
-    return this.#pages((listing, after) => wide.all(listing, checked, after, this.#decode))
-  }
-
-  /**
-   * @param {(listing: number, after: string | undefined) => Operation} page
-   * @returns {import('./listing').Pages<any>}
-   */
-  #pages(page) {
-    return {
-      next: (listing, after) => this.#send(page(listing, after)),
-      // Nobody called it.
-      leave: (listing) => {
-        const leave = wide.leave(listing)
-        this.#dispatch(leave)
-        return leave.promise
-      },
-    }
-  }
-
-  /**
-   * @param {unknown} filter
-   * @param {object | undefined} options
-   * @param {boolean} isTold whether Rust is to say which sessions it destroys
-   */
-  destroyMany(filter, options, isTold) {
-    const { except, ...rest } = /** @type {any} */ (options ?? {})
-    const checked = readNarrowFilter(filter, rest, this.#indexed)
-    return this.#send(wide.destroyMany(checked, readExcept(except), isTold))
-  }
-
-  /** @param {boolean} isTold */
-  async clear(isTold) {
-    await this.#send(wide.destroyMany(readFilter({}), [], isTold, 'clear'))
-  }
-
-  /**
-   * @param {unknown} filter
-   * @param {object} [options]
-   */
-  watch(filter, options) {
-    return new Changes(readFilter(filter, options, this.#indexed), {
-      open: (follow) => this.#send(follow),
-      next: (next) => {
-        this.#cross(next, undefined)
-        return next.promise
-      },
-      isOpen: () => !this.#closed,
-    })
-  }
-
-  /** @param {import('./wide').WideOperation} step of adopt() */
-  adopt(step) {
-    return this.#send(step)
   }
 
   /** Resolves when all that was accepted has ended and the connections are closed. */
@@ -250,7 +177,7 @@ class Link {
     } else if (!this.#sessions) {
       const { serverSelectionTimeoutMS } = this.#options
       this.#hold(operation, serverSelectionTimeoutMS, NOWHERE)
-    } else if (this.#former.size > 0 && this.#isBehind(operation)) {
+    } else if (this.#underWay.isBehind(operation)) {
       this.#hold(operation, this.#options.timeoutMS, BEHIND)
     } else {
       this.#cross(operation, this.#sessions)
@@ -269,15 +196,6 @@ class Link {
       // Nobody else would answer. What the binding says repeats its arguments.
       this.#underWay.settle(token, INTERNAL, 0)
     }
-  }
-
-  /**
-   * Whether an operation on the same session is under way at a former address; for one that concerns
-   * many, on any.
-   * @param {Operation} operation
-   */
-  #isBehind({ id }) {
-    return id === undefined ? this.#former.size > 0 : this.#former.has(id)
   }
 
   /**
@@ -307,7 +225,7 @@ class Link {
   /** What was held back goes on, as far as it may. */
   #release() {
     for (const [operation, timer] of this.#waiting) {
-      if (!this.#isBehind(operation)) {
+      if (!this.#underWay.isBehind(operation)) {
         this.#waiting.delete(operation)
         clearTimeout(timer)
         this.#dispatch(operation)
@@ -355,28 +273,11 @@ class Link {
       )
       this.#opened = { address, sessions }
       if (former) {
-        this.#leave(former.sessions)
+        this.#underWay.leave(() => this.#release())
+        this.#shut(former.sessions)
       }
     }
     this.#sessions = this.#opened?.sessions
-  }
-
-  /** @param {Sessions} sessions of a former address */
-  #leave(sessions) {
-    const underWay = this.#underWay.operations.filter(({ id }) => id !== undefined)
-    for (const { id } of underWay) {
-      this.#former.set(id, (this.#former.get(id) ?? 0) + 1)
-    }
-    this.#underWay.whenEnded(underWay, ({ id }) => {
-      const left = (this.#former.get(id) ?? 0) - 1
-      if (left > 0) {
-        this.#former.set(id, left)
-      } else {
-        this.#former.delete(id)
-        this.#release()
-      }
-    })
-    this.#shut(sessions)
   }
 
   /** @param {Sessions} sessions */

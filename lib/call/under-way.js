@@ -20,8 +20,12 @@ class UnderWay {
   #count = 0
   /** Never read: held, so that it is not collected. @type {object | undefined} */
   sender
-  /** Who waits for the end of some of them. @type {{ left: Set<Operation>, ended: (operation: Operation) => void }[]} */
-  #watchers = []
+  /** Those on single sessions that are at a former address. @type {Set<Operation>} */
+  #former = new Set()
+  /** How many of these are on an id. @type {Map<string | undefined, number>} */
+  #formerOn = new Map()
+  /** Held only while there are any: it holds the sender. @type {(() => void) | undefined} */
+  #whenEnded
   #alive = setInterval(() => {}, LONGEST_INTERVAL).unref()
 
   /**
@@ -55,32 +59,47 @@ class UnderWay {
       this.sender = undefined
     }
     operation?.settle(outcome, readNumber, expiresAt, isOutdated, together)
-    if (this.#watchers.length > 0 && operation) {
-      this.#tell(operation)
+    if (this.#former.size > 0 && operation && this.#former.delete(operation)) {
+      this.#endFormer(operation)
     }
-  }
-
-  /** @returns {Operation[]} */
-  get operations() {
-    return this.#byToken.filter((operation) => operation !== undefined)
   }
 
   /**
-   * @param {Operation[]} operations of those under way
-   * @param {(operation: Operation) => void} ended is called with each of them
+   * All that are under way are at a former address from now on.
+   * @param {() => void} whenEnded is called each time that all on an id have ended
    */
-  whenEnded(operations, ended) {
-    this.#watchers.push({ left: new Set(operations), ended })
+  leave(whenEnded) {
+    for (const operation of this.#byToken) {
+      if (operation?.id !== undefined && !this.#former.has(operation)) {
+        this.#former.add(operation)
+        this.#formerOn.set(operation.id, (this.#formerOn.get(operation.id) ?? 0) + 1)
+        this.#whenEnded = whenEnded
+      }
+    }
+  }
+
+  /**
+   * Whether an operation on the same session is under way at a former address; for one that concerns
+   * many, on any.
+   * @param {Operation} operation
+   */
+  isBehind({ id }) {
+    return this.#former.size > 0 && (id === undefined || this.#formerOn.has(id))
   }
 
   /** @param {Operation} operation */
-  #tell(operation) {
-    for (const { left, ended } of this.#watchers) {
-      if (left.delete(operation)) {
-        ended(operation)
-      }
+  #endFormer({ id }) {
+    const whenEnded = this.#whenEnded
+    if (this.#former.size === 0) {
+      this.#whenEnded = undefined
     }
-    this.#watchers = this.#watchers.filter(({ left }) => left.size > 0)
+    const left = (this.#formerOn.get(id) ?? 0) - 1
+    if (left > 0) {
+      this.#formerOn.set(id, left)
+    } else {
+      this.#formerOn.delete(id)
+      whenEnded?.()
+    }
   }
 
   close() {
