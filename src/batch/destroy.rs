@@ -8,8 +8,8 @@ use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::swap::SWAP_PAUSE;
-use super::{Batch, Ended};
-use crate::collection::{self, Command, Statement, Written};
+use super::{Answered, Batch, Ended};
+use crate::collection::{self, Command, Statement};
 use crate::error::Failure;
 use crate::operation::{Action, Filter, Id, Operation, Outcome};
 
@@ -38,20 +38,10 @@ impl Batch<'_> {
         let answers = write.await.into_answers();
         let ends = answers.map(async |answer| {
             let is_last = answer.is_last;
-            let mut ended = Vec::new();
-            let mut deleted = Vec::new();
-            for (place, written) in answer.into_written() {
-                let destroy = &destroys[place];
-                match written {
-                    Written::Later => {}
-                    Written::Alone => self.leave.alone(std::slice::from_ref(destroy)),
-                    Written::Failed(failure) => {
-                        ended.push((destroy.clone(), Outcome::Failed(failure)));
-                    }
-                    _ => deleted.push(destroy.clone()),
-                }
-            }
-            ended.extend(self.delete(deleted).await);
+            let Answered { failed, written } = self.answered(answer, destroys);
+            let deleted = written.into_iter().map(|(destroy, _)| destroy);
+            let mut ended = failed;
+            ended.extend(self.delete(deleted.collect()).await);
             (ended, is_last)
         });
         ended.extend(self.tell_each(ends).await);
@@ -66,20 +56,13 @@ impl Batch<'_> {
         let answers = write.await.into_answers();
         let ends = answers.map(async |answer| {
             let is_last = answer.is_last;
-            let mut ended = Vec::new();
+            let Answered { failed, written } = self.answered(answer, destroys);
+            let mut ended = failed;
             let mut unsure = Vec::new();
-            for (place, written) in answer.into_written() {
-                let destroy = &destroys[place];
-                match written {
-                    Written::Later => {}
-                    Written::Alone => self.leave.alone(std::slice::from_ref(destroy)),
-                    Written::Unsure => unsure.push(destroy.clone()),
-                    Written::Failed(failure) => {
-                        ended.push((destroy.clone(), Outcome::Failed(failure)));
-                    }
-                    Written::Created | Written::Matched => {
-                        ended.push((destroy.clone(), Outcome::Destroyed));
-                    }
+            for (destroy, is_sure) in written {
+                match is_sure {
+                    true => ended.push((destroy, Outcome::Destroyed)),
+                    false => unsure.push(destroy),
                 }
             }
             if !unsure.is_empty() {

@@ -22,13 +22,21 @@ use futures_util::{Stream, StreamExt};
 use mongodb::bson::RawDocument;
 
 use crate::codec::{self, CodecError};
-use crate::collection::{Collection, Trip};
+use crate::collection::{Answer, Collection, Trip, Written};
 use crate::error::{Code, Failure};
 use crate::operation::{Action, Content, Found, Id, Operation, Outcome, Read};
 use crate::recent::RecentReads;
 use crate::record;
 
 pub type Ended = (Arc<Operation>, Outcome);
+
+/// What an answer says of operations that had one statement each.
+struct Answered {
+    failed: Vec<Ended>,
+    /// The others, in the order of their statements, and whether MongoDB says that it did what the
+    /// statement of each says.
+    written: Vec<(Arc<Operation>, bool)>,
+}
 
 pub struct Batch<'a> {
     pub collection: &'a Collection,
@@ -74,6 +82,31 @@ impl Batch<'_> {
             }
         }
         last
+    }
+
+    /// Reads an answer to these operations, each of which had one statement. Those that are to go alone
+    /// leave.
+    fn answered(&self, answer: Answer, operations: &[Arc<Operation>]) -> Answered {
+        let mut answered = Answered {
+            failed: Vec::new(),
+            written: Vec::with_capacity(answer.statements.len()),
+        };
+        for (place, written) in answer.into_written() {
+            let operation = &operations[place];
+            match written {
+                Written::Later => {}
+                Written::Alone => self.leave.alone(std::slice::from_ref(operation)),
+                Written::Failed(failure) => {
+                    let failed = (operation.clone(), Outcome::Failed(failure));
+                    answered.failed.push(failed);
+                }
+                Written::Created | Written::Matched => {
+                    answered.written.push((operation.clone(), true));
+                }
+                Written::Unsure => answered.written.push((operation.clone(), false)),
+            }
+        }
+        answered
     }
 
     /// `is_home`: it is stored where it would be stored now.

@@ -13,7 +13,7 @@ use super::home::{Home, Mark, Sighting, moved_here};
 use super::set::may_wait;
 use super::swap::SWAP_PAUSE;
 use super::{Batch, Ended, id_of};
-use crate::collection::{self, Command, Dates, Statement, Unread, Written};
+use crate::collection::{self, Command, Dates, Statement, Unread};
 use crate::operation::{Action, Id, Operation, Outcome, Renewal};
 use crate::record;
 
@@ -152,18 +152,12 @@ impl Batch<'_> {
             .await;
         while let Some(answer) = write.next().await {
             let is_last = answer.is_last;
-            for (place, written) in answer.into_written() {
-                let touch = &touches[place];
-                match written {
-                    Written::Later => {}
-                    Written::Alone => self.leave.alone(std::slice::from_ref(touch)),
-                    Written::Unsure => changed.push(touch.clone()),
-                    Written::Failed(failure) => {
-                        ended.push((touch.clone(), Outcome::Failed(failure)));
-                    }
-                    Written::Created | Written::Matched => {
-                        ended.push((touch.clone(), Outcome::Touched));
-                    }
+            let answered = self.answered(answer, touches);
+            ended.extend(answered.failed);
+            for (touch, is_sure) in answered.written {
+                match is_sure {
+                    true => ended.push((touch, Outcome::Touched)),
+                    false => changed.push(touch),
                 }
             }
             if !is_last {

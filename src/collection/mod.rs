@@ -69,7 +69,7 @@ pub use statement::{
 pub use stored_session::{Attempt, Pending, StoredSession};
 use trip::Stopped;
 pub use trip::{Patience, Recall, Trip, Unanswered};
-pub use write::Command;
+pub use write::{Answer, Command};
 
 /// The pause before a command is sent again; it doubles up to `MAX_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
