@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{adopt, content, id_of, stored};
 use crate::collection::{Collection, Look};
 use crate::error::Failure;
-use crate::operation::{Action, Listed, Operation, Outcome, Page, Wide};
+use crate::operation::{Action, Id, Listed, Operation, Outcome, Page, Start, Wide};
 use crate::record;
 use crate::seal::Sealer;
 use crate::seal::ids::PREFIX;
@@ -48,26 +48,27 @@ pub async fn run(collection: &Collection, operation: &Operation, deadline: Insta
         Wide::Find {
             reader,
             filter,
-            after,
+            from,
         } => {
-            // A sweep looks through the hashed ids once more for what has moved to one. Where nothing is left
-            // of other ids nothing has, and what is found there was made since.
-            let is_again = after.as_deref() == Some(PREFIX);
-            if is_again {
-                match collection.has_plain_ids(deadline).await {
-                    Ok(true) => {}
+            let from_the_hashes = Id::from(PREFIX);
+            let after = match from {
+                Start::First => None,
+                Start::Behind(id) => Some(id),
+                Start::HashedAgain => match collection.has_plain_ids(deadline).await {
+                    Ok(true) => Some(&from_the_hashes),
+                    // None has moved: what is found there was made since.
                     Ok(false) => {
                         let sessions = Vec::new();
                         let is_last = true;
                         return Outcome::Page(Arc::new(Page { sessions, is_last }));
                     }
                     Err(failure) => return Outcome::Failed(failure),
-                }
-            }
+                },
+            };
             let look = Look {
                 reader: *reader,
                 filter,
-                after: after.as_ref(),
+                after,
                 most: TO_DESTROY,
                 with_data: false,
                 is_live: false,

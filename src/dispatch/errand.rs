@@ -14,7 +14,7 @@ use super::wide::SweepNumber;
 use crate::batch::{self, Ended, Leave};
 use crate::collection::{Collection, Recall, Trip, Unanswered};
 use crate::error::Code;
-use crate::operation::{Id, Operation, Outcome};
+use crate::operation::{Id, Operation, Outcome, Start};
 
 /// A batch on its way.
 pub struct Errand {
@@ -46,7 +46,7 @@ pub enum News {
     /// What may be executed of these ids was shut out.
     ShutOut(Vec<Id>),
     /// A sweep needs the page behind this id.
-    Find(SweepNumber, Option<Id>),
+    Find(SweepNumber, Start),
     /// A sweep has found these.
     Found(SweepNumber, Vec<Id>),
     Swept(SweepNumber),

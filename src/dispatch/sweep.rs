@@ -11,9 +11,8 @@ use super::Completions;
 use super::errand::{News, report};
 use super::wide::SweepNumber;
 use crate::error::Failure;
-use crate::operation::{Action, Id, Operation, Outcome, Page};
+use crate::operation::{Action, Id, Operation, Outcome, Page, Start};
 use crate::record;
-use crate::seal::ids;
 
 const MOST_ROUNDS: u32 = 3;
 
@@ -78,19 +77,19 @@ impl Sweeper {
                 _ => return Err(Failure::internal()),
             };
             let has_destroyed = self.destroy(&page).await;
-            let last = page.sessions.last().map(|session| session.id.clone());
+            let last = page.sessions.last();
+            let from = last.map_or(Start::First, |session| Start::Behind(session.id.clone()));
             let has_failed = self.failure.is_some();
             if page.is_last && self.has_missed && self.rounds_left > 0 && !has_failed {
                 self.rounds_left -= 1;
                 self.has_missed = false;
-                let from_the_first_hash = Some(Id::from(ids::PREFIX));
-                let _ = self.news.send(News::Find(self.number, from_the_first_hash));
+                let _ = self.news.send(News::Find(self.number, Start::HashedAgain));
                 continue;
             }
             if page.is_last || (self.failure.is_some() && !has_destroyed) {
                 return Ok(());
             }
-            let _ = self.news.send(News::Find(self.number, last));
+            let _ = self.news.send(News::Find(self.number, from));
         }
     }
 

@@ -20,7 +20,7 @@ use super::lanes::Kind;
 use super::sweep::Sweeper;
 use super::worker::Worker;
 use crate::batch::look;
-use crate::operation::{Action, Caller, Filter, Id, Operation, Outcome, Reader, Wide};
+use crate::operation::{Action, Caller, Filter, Id, Operation, Outcome, Reader, Start, Wide};
 use crate::seal::ids::is_hash;
 
 /// How long what is called after a sweep waits for it.
@@ -180,23 +180,23 @@ impl Worker {
             sweeper.looks_again();
         }
         self.wide.sweepers.spawn(sweeper.run());
-        self.find(number, None);
+        self.find(number, Start::First);
     }
 
     /// Looks for the next page of a sweep.
-    pub(super) fn find(&mut self, number: SweepNumber, after: Option<Id>) {
+    pub(super) fn find(&mut self, number: SweepNumber, from: Start) {
         let Some(sweep) = self.wide.sweeps.get(&number) else {
             return;
         };
         let filter = sweep.filter.clone();
-        let is_first = after.is_none();
+        let is_first = from == Start::First;
         let mut find = Operation::of(
             Caller::Sweep(sweep.parts.clone()),
             Id::from(""),
             Action::Wide(Wide::Find {
                 reader: Reader::Sweep(number),
                 filter,
-                after,
+                from,
             }),
         );
         if is_first {

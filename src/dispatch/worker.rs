@@ -224,7 +224,7 @@ impl Worker {
                 self.lanes.release(&id);
             }
             News::ShutOut(ids) => ids.iter().for_each(|id| self.lanes.lift(id)),
-            News::Find(sweep, after) => self.find(sweep, after),
+            News::Find(sweep, from) => self.find(sweep, from),
             News::Found(sweep, ids) => self.destroy_found(sweep, ids),
             News::Swept(sweep) => self.end_sweep(sweep),
         }
