@@ -128,8 +128,7 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * `readPreference` says.
    *
    * Each page takes at most `timeoutMS`. Iterating rejects with `ERR_OPTIONS` (the filter or an option
-   * cannot be used), `ERR_SESSION_VALUE` (a value of the filter cannot be stored), `ERR_UNAVAILABLE`,
-   * `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`.
+   * cannot be used: the message says what is wrong with it), `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`, `ERR_CLOSED`.
    */
   all(
     filter?: SessionStore.SessionFilter,
@@ -156,15 +155,20 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * makes may be found, and end.
    *
    * Each search takes at most `timeoutMS`, and so does each session. Where some cannot be ended, the
-   * others are, and then it rejects: as {@link all} does, and with `ERR_SESSION_ID` if `except` is
-   * neither a string nor a list of strings. It may be called again.
+   * others are, and then it rejects: as {@link all} does, and with `ERR_SESSION_ID` if `except` is given and
+   * is neither a string nor a list of strings. It may be called again.
    *
    * @param filter not empty
    */
   destroyMany(
     filter: SessionStore.SessionFilter,
     options?: SessionStore.FilterOptions & {
-      /** An id or ids of sessions that stay, such as the one that the request is in. */
+      /**
+       * An id or ids of sessions that stay, such as the one that the request is in:
+       * `ctx.session.externalKey`, as koa-session 6.2 and later have it. After
+       * `ctx.session.regenerate()` that still is the id from before, so end the others first.
+       * `undefined` is refused.
+       */
       except?: string | readonly string[]
     },
   ): Promise<number>
@@ -524,7 +528,8 @@ declare namespace SessionStore {
    * object has to have the same keys in the same order. `null` finds only `null`.
    *
    * Values are taken literally: one that has a key which begins with `$`, at whatever depth, is refused
-   * (`ERR_OPTIONS`), so that what came with a request is never an operator. So is `undefined`.
+   * (`ERR_OPTIONS`), so that what came with a request is never an operator. So is, at whatever depth and
+   * also with operators, what would be left out of it: `undefined`, a function or a symbol.
    */
   export type SessionFilter = Readonly<Record<string, unknown>>
 

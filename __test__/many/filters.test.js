@@ -141,6 +141,127 @@ describe('a filter', { timeout: 60_000 }, () => {
     })
   }
 
+  const leftOut = {
+    'beside another operator': { n: { $exists: true, $eq: undefined } },
+    'in one of several filters': { $or: [{ n: 1, zz: undefined }, { n: 7 }] },
+    'of what is not to be': { $nor: [{ n: { $gt: undefined } }] },
+    'in a list': { n: { $in: [1, undefined] } },
+    'that is a function': { n: { $ne: () => 1 } },
+    'that is a symbol': { n: { $ne: Symbol('x') } },
+    'that is nothing when it is written': { n: { $ne: { toJSON: () => undefined } } },
+    'in a Map': { n: new Map([['$ne', undefined]]) },
+  }
+  for (const [where, filter] of Object.entries(leftOut)) {
+    it(`refuses a value that would be left out, ${where}`, async () => {
+      for (const call of [
+        () => store.destroyMany(filter, { operators: true }),
+        () => store.length(filter, { operators: true }),
+        () => store.ids(filter, { operators: true }).toArray(),
+      ]) {
+        const { code, message } = await failure(call())
+        assert.equal(code, 'ERR_OPTIONS')
+        assert.match(
+          message,
+          /^filter\.(n\.|\$n?or\[0\]\.)\S+ is .*, and no session can be found by that$/,
+        )
+      }
+    })
+  }
+
+  it('refuses a value that would be left out of an object that is meant as it is', async () => {
+    const { code, message } = await failure(store.length({ deep: { a: { b: 1, c: undefined } } }))
+    assert.equal(code, 'ERR_OPTIONS')
+    assert.match(message, /^filter\.deep\.a\.c is undefined/)
+  })
+
+  it('that cannot be sent is told of as a filter', async () => {
+    const circle = {}
+    circle.again = circle
+    const unfit = [
+      [{ circle }, /^filter\.circle\.again refers back/],
+      [{ text: 'x'.repeat(17 * 1024 * 1024) }, /^the filter exceeds 16 MiB$/],
+      [{ set: new Set() }, /^filter\.set is a Set/],
+    ]
+    for (const [filter, words] of unfit) {
+      const { code, message } = await failure(store.length(filter))
+      assert.equal(code, 'ERR_OPTIONS')
+      assert.match(message, words)
+    }
+  })
+
+  const secret = 'words of the application'
+  const fail = () => {
+    throw new RangeError(secret)
+  }
+  const revoked = () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    return proxy
+  }
+  const throwing = {
+    'a filter that is a Proxy which throws': () => [new Proxy({}, { ownKeys: fail })],
+    'a filter that is a revoked Proxy': () => [revoked()],
+    'a filter with a getter that throws': () => [
+      Object.defineProperty({}, 'n', { get: fail, enumerable: true }),
+    ],
+    'options with a getter that throws': () => [
+      { n: 1 },
+      Object.defineProperty({}, 'operators', { get: fail }),
+    ],
+    'options that are a revoked Proxy': () => [{ n: 1 }, revoked()],
+  }
+  for (const [what, given] of Object.entries(throwing)) {
+    it(`says in words of its own that it cannot read ${what}`, async () => {
+      for (const call of [
+        () => store.destroyMany(...given()),
+        () => store.length(...given()),
+        () => store.ids(...given()).toArray(),
+        () => store.all(...given()).toArray(),
+        () => store.watch(...given()).next(),
+        () => store.watch(...given()).opened,
+      ]) {
+        const { code, message, cause } = await failure(call())
+        assert.equal(code, 'ERR_OPTIONS')
+        assert.match(message, /^the filter or its options cannot be read: they threw a \w+$/)
+        assert.ok(!message.includes(secret) && cause === undefined)
+      }
+    })
+  }
+
+  it('says so of an exemption, too', async () => {
+    const list = new Proxy(['a'], { get: fail })
+    for (const options of [
+      Object.defineProperty({}, 'except', { get: fail }),
+      { except: list },
+      { except: revoked() },
+    ]) {
+      assert.equal((await failure(store.destroyMany({ n: 1 }, options))).code, 'ERR_OPTIONS')
+    }
+  })
+
+  it('refuses an exemption that names nobody: whoever has no id would end the own session', async () => {
+    const filter = { 'userInfo.id': 42 }
+    const { code, message } = await failure(store.destroyMany(filter, { except: undefined }))
+    assert.equal(code, 'ERR_SESSION_ID')
+    assert.match(message, /'except' is undefined.*or leave it out/)
+    // biome-ignore lint/suspicious/noSparseArray: what is not there is no id either.
+    for (const except of [null, [undefined], [,], [['a']], new Set(['a']), 5]) {
+      assert.equal((await failure(store.destroyMany(filter, { except }))).code, 'ERR_SESSION_ID')
+    }
+  })
+
+  it('takes an exemption from what is a list for others, too', async () => {
+    const except = new Proxy(['a'], {})
+    assert.equal(await store.destroyMany({ 'userInfo.id': 42 }, { except }), 0)
+  })
+
+  it('refuses options that are none', async () => {
+    for (const options of ['operators', 1, [], () => {}]) {
+      const { code } = await failure(store.length({ 'userInfo.id': 42 }, options))
+      assert.equal(code, 'ERR_OPTIONS')
+    }
+  })
+
   it('refuses options that it does not know', async () => {
     for (const options of [{ excpet: 'a' }, { operators: 1 }]) {
       const { code } = await failure(store.destroyMany({ 'userInfo.id': 42 }, options))

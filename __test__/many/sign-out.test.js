@@ -60,5 +60,29 @@ for (const { name, ...version } of versionsWithCtx) {
       assert.deepEqual(ids, [mine.id])
       await store.clear()
     })
+
+    it('lets the session have a new id afterwards, and not before', async (t) => {
+      const store = database.store()
+      const app = await startApp(t, version, { store })
+      const signOutOthers = (ctx) =>
+        store.destroyMany({ 'userInfo.id': 42 }, { except: ctx.session.externalKey })
+      const orders = {
+        afterwards: [async (ctx) => [await signOutOthers(ctx), await ctx.session.regenerate()], 42],
+        // koa-session's `externalKey` is the id that the request began with.
+        before: [
+          async (ctx) => [await ctx.session.regenerate(), await signOutOthers(ctx)],
+          undefined,
+        ],
+      }
+      for (const [order, [handler, expected]] of Object.entries(orders)) {
+        const [mine, other] = [new Visitor(app), new Visitor(app)]
+        await signIn(mine, 42)
+        await signIn(other, 42)
+        await mine.visit(handler)
+        assert.equal(await signedIn(mine), expected, order)
+        assert.equal(await signedIn(other), undefined, order)
+        await store.clear()
+      }
+    })
   })
 }

@@ -105,9 +105,9 @@ options.readOptions = (given) => {
 }
 
 const { decoder, encode } = values
-values.encode = (data) => {
+values.encode = (data, written) => {
   keepReadable(data)
-  return encode(data)
+  return encode(data, written)
 }
 values.decoder = (bson) => {
   const decode = decoder(bson)

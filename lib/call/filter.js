@@ -1,8 +1,10 @@
 'use strict'
 
+const { types } = require('node:util')
 const { SessionStoreError, optionsError } = require('../errors')
 const { describe, isRecord } = require('../options/kinds')
 const { decoder, encode } = require('../values/values')
+const { nameOfThrown, withArticle } = require('../values/wording')
 
 /**
  * What sessions have to be like: paths in `data`, with the values there, as BSON.
@@ -14,6 +16,9 @@ const JOINING = ['$and', '$or', '$nor']
 
 const ADVICE = "say { operators: true } where MongoDB's operators are meant"
 
+/** @type {import('../values/bson-writer').Written} */
+const FILTER = { root: 'filter', mustKeep: 'no session can be found by that' }
+
 const decode = decoder(() => undefined)
 
 /**
@@ -23,6 +28,48 @@ const decode = decoder(() => undefined)
  * @returns {Filter}
  */
 function readFilter(filter, options, indexed) {
+  return guarded(() => withOperators(filter, readOptions(options, ['operators']), indexed))
+}
+
+/**
+ * What `destroyMany` is given: a filter that does not find all sessions, and the ids of those that stay.
+ * @param {unknown} filter
+ * @param {unknown} [options]
+ * @param {string[]} [indexed]
+ * @returns {{ filter: Filter, except: string[] }}
+ */
+function readSweep(filter, options, indexed) {
+  return guarded(() => {
+    const given = readOptions(options, ['operators', 'except'])
+    const except = 'except' in given ? readExcept(given.except) : []
+    return { filter: readNarrow(filter, given, indexed), except }
+  })
+}
+
+/**
+ * What the application gives may throw as it is looked at, in words of its own.
+ * @template Result
+ * @param {() => Result} read
+ */
+function guarded(read) {
+  try {
+    return read()
+  } catch (error) {
+    if (types.isNativeError(error) && error instanceof SessionStoreError) {
+      throw error
+    }
+    const thrown = withArticle(nameOfThrown(error))
+    throw optionsError(`the filter or its options cannot be read: they threw ${thrown}`)
+  }
+}
+
+/**
+ * @param {unknown} filter
+ * @param {Record<string, unknown>} options
+ * @param {string[]} [indexed]
+ * @returns {Filter}
+ */
+function withOperators(filter, options, indexed) {
   const operators = readOperators(options)
   const entries = entriesOf(filter)
   for (const [path] of entries) {
@@ -35,28 +82,32 @@ function readFilter(filter, options, indexed) {
       indexed,
     )
   }
-  const paths = encode(Object.fromEntries(entries))
+  const paths = encodeFilter(Object.fromEntries(entries))
   // What is sent counts, not what was given: a value may say one thing now and another later.
-  const sent = decode(paths)
-  for (const [path, value] of entries) {
-    if (!Object.hasOwn(sent, path)) {
-      throw optionsError(
-        `the filter's '${path}' is ${describe(value)}, and no session can be found by that`,
-      )
-    }
-  }
-  check(sent, operators)
+  check(decode(paths), operators)
   return { paths, hasOperators: operators }
 }
 
 /**
- * One that does not find all sessions.
+ * A value that is left out, such as `undefined`, would have the filter find more sessions than meant.
+ * @param {object} filter
+ */
+function encodeFilter(filter) {
+  try {
+    return encode(filter, FILTER)
+  } catch (error) {
+    const { code, message } = /** @type {SessionStoreError} */ (error)
+    throw optionsError(code === 'ERR_SESSION_TOO_LARGE' ? 'the filter exceeds 16 MiB' : message)
+  }
+}
+
+/**
  * @param {unknown} filter
- * @param {unknown} [options]
+ * @param {Record<string, unknown>} options
  * @param {string[]} [indexed]
  */
-function readNarrowFilter(filter, options, indexed) {
-  const checked = readFilter(filter, options, indexed)
+function readNarrow(filter, options, indexed) {
+  const checked = withOperators(filter, options, indexed)
   if (Object.keys(decode(checked.paths)).length === 0) {
     throw optionsError(
       "destroyMany takes a filter that is not empty, such as { 'userInfo.id': 42 }: clear() ends " +
@@ -88,13 +139,32 @@ function checkEncrypted(paths, operators, indexed) {
   }
 }
 
-/** @param {unknown} options */
-function readOperators(options) {
-  const { operators = false, ...rest } = /** @type {any} */ (options ?? {})
-  const [unknown] = Object.keys(rest)
+/**
+ * @param {unknown} options
+ * @param {string[]} known
+ * @returns {Record<string, unknown>} those that are given
+ */
+function readOptions(options, known) {
+  if (options === undefined || options === null) {
+    return {}
+  }
+  if (!isRecord(options)) {
+    throw optionsError(
+      `the options beside the filter have to be an object; given was ${describe(options)}`,
+    )
+  }
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
   if (unknown !== undefined) {
     throw optionsError(`unknown option '${unknown}' beside the filter`)
   }
+  // Each is looked at once, wherever it is inherited from.
+  return Object.fromEntries(
+    known.filter((name) => name in options).map((name) => [name, options[name]]),
+  )
+}
+
+/** @param {Record<string, unknown>} options */
+function readOperators({ operators = false }) {
   if (typeof operators !== 'boolean') {
     throw optionsError(`option 'operators' must be true or false; given was ${describe(operators)}`)
   }
@@ -106,7 +176,15 @@ function readOperators(options) {
  * @returns {string[]} ids
  */
 function readExcept(except) {
-  const ids = Array.isArray(except) ? except : except === undefined ? [] : [except]
+  if (except === undefined) {
+    // Whoever has no id to give would end the session that was to stay.
+    throw new SessionStoreError(
+      'ERR_SESSION_ID',
+      "'except' is undefined: pass a session id or a list of ids, or leave it out " +
+        '(`ctx.session.externalKey` is there from koa-session 6.2 on, with a store)',
+    )
+  }
+  const ids = Array.isArray(except) ? Array.from(except) : [except]
   if (!ids.every((id) => typeof id === 'string')) {
     throw new SessionStoreError(
       'ERR_SESSION_ID',
@@ -205,4 +283,4 @@ function isPlain(value) {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-module.exports = { readFilter, readNarrowFilter, readExcept }
+module.exports = { readFilter, readSweep }

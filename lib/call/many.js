@@ -1,6 +1,6 @@
 'use strict'
 
-const { readExcept, readFilter, readNarrowFilter } = require('./filter')
+const { readFilter, readSweep } = require('./filter')
 const { Changes } = require('./watch')
 const wide = require('./wide')
 
@@ -86,9 +86,8 @@ class Many {
    * @returns {Promise<number>}
    */
   destroyMany(filter, options, isTold) {
-    const { except, ...rest } = /** @type {any} */ (options ?? {})
-    const checked = readNarrowFilter(filter, rest, this.#indexed)
-    return this.#ways.send(wide.destroyMany(checked, readExcept(except), isTold))
+    const { filter: checked, except } = readSweep(filter, options, this.#indexed)
+    return this.#ways.send(wide.destroyMany(checked, except, isTold))
   }
 
   /** @param {boolean} isTold */

@@ -13,6 +13,15 @@ const MAX_DEPTH = 100
 const hasOwn = Object.prototype.hasOwnProperty
 
 /**
+ * What is written, and whether it has to be written in full: then a value that BSON leaves out is
+ * refused, for this reason.
+ * @typedef {{ root: string, mustKeep?: string }} Written
+ */
+
+/** @type {Written} */
+const SESSION = { root: 'data' }
+
+/**
  * Writes a session byte for byte as the `bson` package does, in one walk that also refuses, with
  * its path, what cannot be stored. Only values of BSON's own classes are left to the package.
  */
@@ -23,6 +32,7 @@ class BsonWriter {
   /** The key of each of them, and of the value in the last one. @type {(string | number)[]} */
   #path = []
   #depth = 0
+  #written = SESSION
 
   /** How many bytes it holds on to. */
   get capacity() {
@@ -31,10 +41,12 @@ class BsonWriter {
 
   /**
    * @param {unknown} session
+   * @param {Written} [written]
    * @returns {Buffer}
    * @throws {SessionStoreError}
    */
-  write(session) {
+  write(session, written = SESSION) {
+    this.#written = written
     this.#out.clear()
     this.#path[0] = ''
     this.#depth = 0
@@ -74,6 +86,9 @@ class BsonWriter {
       this.#object(key, value)
     } else if (typeof value === 'bigint') {
       this.#bigint(key, value)
+    } else if (this.#written.mustKeep !== undefined) {
+      const kind = value === undefined ? 'undefined' : withArticle(typeof value)
+      throw this.#refusal(`is ${kind}, and ${this.#written.mustKeep}`)
     } else if (typeof key === 'number') {
       // As in JSON: left out, but in an array, where the others have to keep their place.
       this.#start(TYPE.NULL, key)
@@ -324,7 +339,7 @@ class BsonWriter {
 
   /** @param {string} problem */
   #refusal(problem) {
-    const path = formatPath(this.#path.slice(1, this.#depth + 1))
+    const path = formatPath(this.#path.slice(1, this.#depth + 1), this.#written.root)
     return new SessionStoreError('ERR_SESSION_VALUE', `${path} ${problem}`)
   }
 }

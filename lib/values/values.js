@@ -20,17 +20,18 @@ let idle = /** @type {BsonWriter | undefined} */ (undefined)
 
 /**
  * @param {unknown} data
+ * @param {import('./bson-writer').Written} [written]
  * @returns {Buffer} BSON
  * @throws {SessionStoreError} naming the path of what cannot be stored
  */
-function encode(data) {
+function encode(data, written) {
   if (typeof data !== 'object') {
     throw new SessionStoreError('ERR_SESSION_VALUE', 'a session has to be an object')
   }
   const writer = idle ?? new BsonWriter()
   idle = undefined
   try {
-    return writer.write(data)
+    return writer.write(data, written)
   } finally {
     if (writer.capacity <= KEPT_CAPACITY) {
       idle = writer

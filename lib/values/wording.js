@@ -5,8 +5,9 @@ const LONGEST_KEY = 64
 
 /**
  * @param {(string | number)[]} path keys and indices
+ * @param {string} root where it begins
  */
-function formatPath(path) {
+function formatPath(path, root) {
   const steps = path.map((key) => {
     if (typeof key === 'number') {
       return `[${key}]`
@@ -16,7 +17,7 @@ function formatPath(path) {
       ? `.${shown}`
       : `[${JSON.stringify(shown)}]`
   })
-  return `data${steps.join('')}`
+  return `${root}${steps.join('')}`
 }
 
 /** @param {string} noun */
