@@ -621,7 +621,8 @@ declare namespace SessionStore {
 
   /**
    * Options that are not listed here are refused by name, and so are some that cannot be meant
-   * together. One that is `undefined` counts as not given. What the options say goes before what the
+   * together. One that is `undefined` counts as not given; one that is inherited, or a getter of a
+   * class, counts as any other. What the options say goes before what the
    * connection says.
    */
   export interface SessionStoreOptions extends DriverOptions {

@@ -9,6 +9,7 @@ const path = require('node:path')
 const { describe, it } = require('node:test')
 const { readOptions } = require('../../lib/options/options')
 const { addressOf, parametersOf, refusal } = require('../support/address')
+const { Realm } = require('../support/realm')
 
 describe('options', () => {
   it('have the defaults that the README says', () => {
@@ -50,6 +51,97 @@ describe('options', () => {
       const meant = typed === 'server_selection' ? '' : "; did you mean 'serverSelectionTimeoutMS'?"
       assert.equal(refusal({ connection, [typed]: 5 }), `unknown option '${typed}'${meant}`)
     }
+  })
+
+  const key = 'k'.repeat(32)
+  const connection = 'mongodb://localhost'
+  const said = { connection, encryption: { keys: [key] }, hashIds: { key }, collection: 'mine' }
+  class Getters {
+    get encryption() {
+      return said.encryption
+    }
+    get hashIds() {
+      return said.hashIds
+    }
+    method() {}
+  }
+  class More extends Getters {
+    connection = connection
+    get collection() {
+      return said.collection
+    }
+  }
+  function Fields() {}
+  Object.assign(Fields.prototype, said, { method() {} })
+  const hidden = Object.defineProperties(
+    {},
+    Object.fromEntries(Object.entries(said).map(([name, value]) => [name, { value }])),
+  )
+  const elsewhere = {
+    'on what they inherit from': Object.create(said),
+    'on what that inherits from': Object.create(
+      Object.create(Object.assign(Object.create(null), said)),
+    ),
+    'in getters of a class': new More(),
+    'in fields that a function shares': new Fields(),
+    'in fields that are hidden': hidden,
+    'in another realm': new Realm().run(`(said) => Object.create(said)`)(said),
+  }
+  for (const [where, options] of Object.entries(elsewhere)) {
+    it(`count wherever they stand, also ${where}`, () => {
+      const { collection, encryption, hashIds } = readOptions(options)
+      assert.equal(collection, 'mine')
+      assert.deepEqual([encryption(), hashIds()], [[Buffer.from(key)], [Buffer.from(key)]])
+    })
+  }
+
+  it('that are unknown are rejected by name where they are inherited, too', () => {
+    class Typed {
+      connection = connection
+      get encyption() {
+        return said.encryption
+      }
+    }
+    const misspelt = "unknown option 'encyption'; did you mean 'encryption'?"
+    assert.equal(refusal(new Typed()), misspelt)
+    assert.equal(refusal(Object.assign(Object.create({ encyption: 1 }), { connection })), misspelt)
+  })
+
+  it('with methods, as packages for configuration give them, are options like any other', () => {
+    const hidden = { get() {}, has() {}, util: {} }
+    const configured = { connection, collection: 'mine' }
+    for (const [name, value] of Object.entries(hidden)) {
+      Object.defineProperty(configured, name, { value })
+    }
+    assert.equal(readOptions(configured).collection, 'mine')
+  })
+
+  it('within others count wherever they stand', () => {
+    const writeConcern = Object.create({ w: 2 })
+    assert.equal(parametersOf({ connection, writeConcern }).w, '2')
+  })
+
+  it('that cannot be read are refused without the words of whoever throws', () => {
+    const getter = {
+      connection,
+      get encryption() {
+        throw new RangeError('words of the application')
+      },
+    }
+    const words = ['words of the application']
+    const proxy = new Proxy(
+      { connection },
+      {
+        ownKeys: () => {
+          throw new Error(words[0])
+        },
+      },
+    )
+    assert.equal(
+      refusal(getter, words),
+      'the options cannot be read: a RangeError was thrown meanwhile',
+    )
+    assert.match(refusal(proxy, words), /cannot be read/)
   })
 
   it('that are near one of another meaning are not taken for it', () => {

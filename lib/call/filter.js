@@ -1,10 +1,9 @@
 'use strict'
 
-const { types } = require('node:util')
 const { SessionStoreError, optionsError } = require('../errors')
+const { looking } = require('../options/given')
 const { describe, isRecord } = require('../options/kinds')
 const { decoder, encode } = require('../values/values')
-const { nameOfThrown, withArticle } = require('../values/wording')
 
 /**
  * What sessions have to be like: paths in `data`, with the values there, as BSON.
@@ -15,6 +14,8 @@ const { nameOfThrown, withArticle } = require('../values/wording')
 const JOINING = ['$and', '$or', '$nor']
 
 const ADVICE = "say { operators: true } where MongoDB's operators are meant"
+
+const GIVEN = 'the filter or its options'
 
 /** @type {import('../values/bson-writer').Written} */
 const FILTER = { root: 'filter', mustKeep: 'no session can be found by that' }
@@ -28,7 +29,7 @@ const decode = decoder(() => undefined)
  * @returns {Filter}
  */
 function readFilter(filter, options, indexed) {
-  return guarded(() => withOperators(filter, readOptions(options, ['operators']), indexed))
+  return looking(GIVEN, () => withOperators(filter, readOptions(options, ['operators']), indexed))
 }
 
 /**
@@ -39,28 +40,11 @@ function readFilter(filter, options, indexed) {
  * @returns {{ filter: Filter, except: string[] }}
  */
 function readSweep(filter, options, indexed) {
-  return guarded(() => {
+  return looking(GIVEN, () => {
     const given = readOptions(options, ['operators', 'except'])
     const except = 'except' in given ? readExcept(given.except) : []
     return { filter: readNarrow(filter, given, indexed), except }
   })
-}
-
-/**
- * What the application gives may throw as it is looked at, in words of its own.
- * @template Result
- * @param {() => Result} read
- */
-function guarded(read) {
-  try {
-    return read()
-  } catch (error) {
-    if (types.isNativeError(error) && error instanceof SessionStoreError) {
-      throw error
-    }
-    const thrown = withArticle(nameOfThrown(error))
-    throw optionsError(`the filter or its options cannot be read: they threw ${thrown}`)
-  }
 }
 
 /**

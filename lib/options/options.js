@@ -2,7 +2,8 @@
 
 const { optionsError } = require('../errors')
 const { readConnection } = require('./connection')
-const { describe } = require('./kinds')
+const { inheritedBy, looking, saidBy } = require('./given')
+const { describe, isRecord } = require('./kinds')
 const { SETTINGS, addOption, checked } = require('./settings')
 const { formatUri } = require('./uri')
 
@@ -54,12 +55,7 @@ function readOptions(options) {
   if (options === undefined) {
     throw optionsError('SessionStore takes an object of options: { connection, … }')
   }
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw optionsError(
-      `SessionStore takes an object of options: { connection, … }; given was ${describe(options)}`,
-    )
-  }
-  const given = readGiven(options)
+  const given = looking('the options', () => readGiven(options))
   const own = { ...DEFAULTS, ...given }
   const { connection, collection, expires, name, db, touchAfter } = own
   const { autoRemove, autoRemoveInterval, timestamps, indexes, encryption, hashIds } = own
@@ -83,11 +79,16 @@ function readOptions(options) {
   return { source, bson, name, ...stored, ...hidden, ...limits }
 }
 
-/** @param {Record<string, unknown>} options */
+/** @param {unknown} options */
 function readGiven(options) {
+  if (!isRecord(options)) {
+    throw optionsError(
+      `SessionStore takes an object of options: { connection, … }; given was ${describe(options)}`,
+    )
+  }
   /** @type {Record<string, any>} */
   const given = {}
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
+  const entries = saidBy(options, [...Object.keys(SETTINGS), ...inheritedBy(options)])
   // Options that stand for several come first: what is given by its own name overrules them.
   entries.sort(([a], [b]) => Number(isComposite(b)) - Number(isComposite(a)))
   for (const [name, value] of entries) {

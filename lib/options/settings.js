@@ -3,6 +3,7 @@
 const keys = require('./keys')
 const kinds = require('./kinds')
 const { optionsError } = require('../errors')
+const { saidBy } = require('./given')
 const { ALIASES, unknownOption } = require('./names')
 
 const { text, flag, whole, oneOf } = kinds
@@ -252,9 +253,8 @@ function splitReadPreference(value) {
  * @param {Record<string, string>} names
  */
 function fields(option, object, names) {
-  const given = Object.entries(object).filter(([, value]) => value !== undefined)
   return Object.fromEntries(
-    given.map(([field, value]) => {
+    saidBy(object, Object.keys(names)).map(([field, value]) => {
       if (!Object.hasOwn(names, field)) {
         throw optionsError(
           `option '${option}' has no field '${field}', only ${Object.keys(names).join(', ')}`,
