@@ -71,6 +71,35 @@ const REFUSED = {
   'a cycle': ['(() => { const a = {}; a.a = [a]; return a })()', 'refers back'],
 }
 
+describe('a key of another realm', { timeout: 60_000 }, () => {
+  const bytes = 'new Uint8Array(32).fill(107)'
+
+  it('is the key that it is', async () => {
+    const [ours, theirs] = [Buffer.alloc(32, 107), realm.run(bytes)].map((key) =>
+      database.store({ collection: 'keys', encryption: { keys: [key] }, hashIds: { key } }),
+    )
+    await theirs.set('id', { a: 1 })
+    assert.deepEqual(await ours.get('id'), { a: 1 })
+  })
+
+  it('may be in a list and an object of that realm', async () => {
+    const options = realm.run(`{ encryption: { keys: [${bytes}] }, hashIds: { key: ${bytes} } }`)
+    const theirs = database.store({ collection: 'keys', ...options })
+    assert.deepEqual(await theirs.get('id'), { a: 1 })
+  })
+
+  it('that is of another kind is refused', () => {
+    for (const text of [
+      'new Uint16Array(32)',
+      'new DataView(new ArrayBuffer(32))',
+      'new ArrayBuffer(32)',
+    ]) {
+      const given = { encryption: { keys: [realm.run(text)] } }
+      assert.throws(() => database.store(given), { code: 'ERR_OPTIONS' })
+    }
+  })
+})
+
 describe('a value of another realm', { timeout: 60_000 }, () => {
   for (const [name, text] of Object.entries(VALUES)) {
     it(`is stored and read as one of this realm: ${name}`, async () => {

@@ -2,6 +2,7 @@
 
 const { optionsError } = require('../errors')
 const { describe, isRecord } = require('./kinds')
+const { isBytes } = require('../values/forms')
 
 const LEAST_BYTES = 32
 
@@ -55,11 +56,11 @@ function fieldsOf(option, value, name) {
 /**
  * A copy of its bytes: what the application does with its own afterwards does not matter.
  * @param {string} name
- * @param {unknown} value
+ * @param {any} value
  */
 function readKey(name, value) {
   const isText = typeof value === 'string' && value.isWellFormed()
-  if (!isText && !(value instanceof Uint8Array)) {
+  if (!isText && !isBytes(value)) {
     throw optionsError(
       `${name} must be a string of well-formed Unicode or a Buffer; given was ${describe(value)}`,
     )
