@@ -250,17 +250,15 @@ class SessionStore extends EventEmitter {
    * @param {number | 'session' | null} [maxAge]
    */
   #lifetime(maxAge) {
-    if (this.#expires !== undefined) {
-      return this.#expires * 1000
-    }
-    if (maxAge === undefined || maxAge === null || maxAge === 'session') {
-      return DEFAULT_LIFETIME
-    }
-    if (typeof maxAge !== 'number' || Number.isNaN(maxAge)) {
+    const isOpen = maxAge === undefined || maxAge === null || maxAge === 'session'
+    if (!isOpen && (typeof maxAge !== 'number' || Number.isNaN(maxAge))) {
       const message = "maxAge has to be a number of milliseconds, or 'session'"
       throw new SessionStoreError('ERR_SESSION_VALUE', message)
     }
-    return maxAge
+    if (this.#expires !== undefined) {
+      return this.#expires * 1000
+    }
+    return isOpen ? DEFAULT_LIFETIME : maxAge
   }
 
   /** @param {string} event */

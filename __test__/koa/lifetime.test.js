@@ -107,6 +107,15 @@ describe('a maxAge', { timeout: 60_000 }, () => {
           message: "maxAge has to be a number of milliseconds, or 'session'",
         })
       }
+      // Also where the option `expires` overrules it.
+      const decided = database.store({ expires: 60 })
+      for (const call of [
+        () => decided.set('kept', { n: 2 }, maxAge),
+        () => decided.touch('kept', maxAge),
+        () => store.touch('kept', maxAge),
+      ]) {
+        await assert.rejects(call(), { name: 'SessionStoreError', code: 'ERR_SESSION_VALUE' })
+      }
       assert.deepEqual(await store.get('kept'), { n: 1 })
     })
   }
