@@ -138,10 +138,9 @@ impl Operation {
     pub fn hash_ids(&mut self, ids: &IdHasher) {
         match &mut self.action {
             Action::Sweep(sweep) => {
-                let hashes: Vec<Id> = (sweep.except.iter())
-                    .map(|id| Id::from(ids.hash(id)))
-                    .collect();
-                sweep.except.retain(|id| !is_hash(id));
+                // Who has a stored id only, as from a listing, may leave its session out, too.
+                let hashes = sweep.except.iter().map(|id| Id::from(ids.hash(id)));
+                let hashes: Vec<Id> = hashes.collect();
                 sweep.except.extend(hashes);
             }
             Action::Wide(_) | Action::Watch { .. } => {}

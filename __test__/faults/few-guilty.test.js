@@ -24,6 +24,9 @@ const CALLERS = 40
 
 const TIMEOUT = 6000
 
+/** Six pages. */
+const LISTED = 12_000
+
 /** So long calls are counted: milliseconds. */
 const PERIOD = 9000
 
@@ -92,6 +95,46 @@ describe('a few sessions that get no answer', { timeout: 120_000, skip }, () => 
       assert.deepEqual(await roundsOf(struck), writesOf(struck).latest)
     })
   }
+
+  test('keep nobody waiting who looks for many, but for a part of their time at first', async (t) => {
+    const looking = network.store({ timeoutMS: TIMEOUT, collection: 'looking' })
+    const live = { data: {}, expiresAt: new Date(Date.now() + 600_000) }
+    const documents = named('listed', LISTED).map((_id) => ({ _id, ...live }))
+    await network.db.collection('looking').insertMany(documents)
+    const { struck, end } = network.proxy.inject(faults.silence, {
+      commands: OPERATIONS,
+      when: (exchange) => exchange.names(['guilty']),
+      times: Infinity,
+    })
+    const unanswered = []
+    /** Until it runs out of time, the others have to be done. */
+    const call = () => {
+      const clock = { isOver: false }
+      clock.over = looking.set('guilty', {}).catch(({ code }) => {
+        clock.isOver = true
+        assert.equal(code, 'ERR_TIMEOUT')
+      })
+      unanswered.push(clock.over)
+      return clock
+    }
+    const calling = setInterval(call, 50)
+    t.after(() => clearInterval(calling))
+    await struck
+
+    const first = call()
+    assert.equal((await looking.ids().toArray()).length, LISTED)
+    for await (const _ of looking.ids()) break
+    assert.equal(first.isOver, false)
+
+    // Now the store knows who is silent.
+    await first.over
+    const again = call()
+    for (let each = 0; each < 6; each++) assert.equal(await looking.length(), LISTED)
+    assert.equal(again.isOver, false)
+    clearInterval(calling)
+    end()
+    await Promise.all(unanswered)
+  })
 
   function writesOf({ others }) {
     return others[kinds.indexOf('writes')]

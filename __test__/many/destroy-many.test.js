@@ -104,6 +104,21 @@ describe('destroyMany', { timeout: 120_000 }, () => {
     assert.deepEqual(told.sort(), [ids[0], ids[2]])
   })
 
+  it('tells of live sessions only: to everybody else the others were gone before', async () => {
+    await fill(named('lived', 3), { user: 11 })
+    const over = { data: { user: 11 }, updatedAt: new Date(0), expiresAt: new Date(0) }
+    const documents = named('over', 3).map((_id) => ({ _id, ...over }))
+    await database.collection().insertMany(documents)
+    const told = []
+    const listen = (id) => told.push(id)
+    store.on('destroy', listen)
+    assert.equal(await store.destroyMany({ user: 11 }), 3)
+    await new Promise(setImmediate)
+    store.off('destroy', listen)
+    assert.deepEqual(told.sort(), named('lived', 3))
+    assert.equal(await database.document('over 0'), null)
+  })
+
   it('of thousands of sessions goes on page by page, beside others', async () => {
     const documents = named('large', 5000).map((_id) => ({
       _id,

@@ -6,8 +6,12 @@ const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
 const { ObjectId } = require('bson')
 const { useDatabase } = require('../support/database')
-const { memoryInUse } = require('../support/memory')
+const { memoryInUse, untilCollected } = require('../support/memory')
+const { useNetwork } = require('../support/network')
 const { failure } = require('../support/outcome')
+const { faults } = require('../support/proxy')
+
+const network = useNetwork()
 
 let store
 const database = useDatabase({
@@ -135,6 +139,29 @@ describe('all, ids and length', { timeout: 120_000 }, () => {
     const found = await database.store({ collection: 'broken' }).all().toArray()
     assert.equal(found.length, 3)
     assert.deepEqual(found[2].data, { number: 2 })
+  })
+
+  it('leave nothing open when an iterator is dropped', async () => {
+    const documents = sessions(5000)
+    await network.db.collection('dropped').insertMany(documents)
+    const other = network.store({ collection: 'dropped' })
+    const begin = async () => (await other.ids()[Symbol.asyncIterator]().next()).value
+    assert.equal(await begin(), documents[0]._id)
+    await untilCollected(network.proxy.inject(faults.none, { commands: ['killCursors'] }).struck)
+  })
+
+  it('fail as soon as any other call where MongoDB is away', async () => {
+    const connection = 'mongodb://127.0.0.1:1'
+    const away = database.store({ connection, serverSelectionTimeoutMS: 1000 })
+    away.on('warning', () => {})
+    const order = []
+    const named = (name, promise) => failure(promise).then(() => order.push(name))
+    await Promise.all([
+      named('get', away.get('x')).then(() => named('get after that', away.get('x'))),
+      named('ids', away.ids().toArray()),
+      named('all', away.all().toArray()),
+    ])
+    assert.equal(order.at(-1), 'get after that')
   })
 
   it('fail while they are iterated, not when they are called', async () => {

@@ -83,6 +83,16 @@ describe('with hashIds', { timeout: 60_000 }, () => {
     assert.equal(await store.length(), 1)
   })
 
+  it('except takes what a listing gives, also of a session that has not moved yet', async () => {
+    for (const id of ['a', 'b']) await store.set(id, { user: 2 }, MAX_AGE)
+    await plain.set('from before', { user: 2 }, MAX_AGE)
+    const [listed, before] = [hash('a'), hash('from before')]
+    assert.equal(await store.destroyMany({ user: 2 }, { except: [listed, before] }), 1)
+    assert.deepEqual((await store.ids({ user: 2 }).toArray()).sort(), [listed, before].sort())
+    const except = await store.ids().toArray()
+    assert.equal(await store.destroyMany({ user: 2 }, { except }), 0)
+  })
+
   it('a stored id that was read in the database is the id of no session', async () => {
     await store.set('victim', { admin: true }, MAX_AGE)
     const stolen = hash('victim')

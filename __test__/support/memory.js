@@ -20,4 +20,16 @@ function memoryInUse() {
   return memory() - heapTotal + heapUsed
 }
 
-module.exports = { collectGarbage, memoryInUse }
+/** Collects garbage until what has to follow from that has happened. */
+async function untilCollected(happens) {
+  let hasHappened = false
+  happens.then(() => {
+    hasHappened = true
+  })
+  while (!hasHappened) {
+    collectGarbage()
+    await new Promise(setImmediate)
+  }
+}
+
+module.exports = { collectGarbage, memoryInUse, untilCollected }

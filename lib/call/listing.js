@@ -8,7 +8,24 @@
  * @property {(listing: number) => Promise<unknown>} leave
  */
 
+/** Whether more of it is held ready than was read. @typedef {{ listing: number, isOpen: boolean }} Reading */
+
 let listings = 0
+
+/** Leaves what somebody began to iterate and dropped. */
+const abandoned = new FinalizationRegistry((/** @type {() => void} */ left) => left())
+
+/**
+ * Nobody waits for it, nor for what may be wrong with it.
+ * @param {Pages<any>} pages
+ * @param {Reading} reading
+ */
+function leave(pages, reading) {
+  if (reading.isOpen) {
+    reading.isOpen = false
+    pages.leave(reading.listing).catch(() => {})
+  }
+}
 
 /**
  * What is found of the sessions, page by page, as it is asked for: memory does not grow with the
@@ -23,22 +40,29 @@ class Listing {
     this.#pages = pages
   }
 
-  async *[Symbol.asyncIterator]() {
-    const listing = listings++
+  [Symbol.asyncIterator]() {
+    const reading = { listing: listings++, isOpen: false }
+    const sessions = this.#read(reading)
+    const pages = this.#pages
+    abandoned.register(sessions, () => leave(pages, reading))
+    return sessions
+  }
+
+  /** @param {Reading} reading */
+  async *#read(reading) {
     /** @type {string | undefined} */
     let after
     let isLast = false
     try {
       while (!isLast) {
-        const page = await this.#pages.next(listing, after)
+        const page = await this.#pages.next(reading.listing, after)
         after = page.last ?? after
         isLast = page.isLast
+        reading.isOpen = !isLast
         yield* page.items
       }
     } finally {
-      if (!isLast) {
-        await this.#pages.leave(listing).catch(() => {}) // gone with whatever failed
-      }
+      leave(this.#pages, reading)
     }
   }
 

@@ -232,6 +232,11 @@ impl Lanes {
         self.doubts.add(id, doubt);
     }
 
+    /// Whether this id got no answer lately, though it was asked for alone.
+    pub fn is_silent(&self, id: &Id) -> bool {
+        self.doubts.about(id) == Some(Doubt::Silent)
+    }
+
     /// MongoDB has answered about this id.
     pub fn trust(&mut self, id: &Id) {
         self.doubts.remove(id);

@@ -100,7 +100,7 @@ impl Sweeper {
         };
         let now = record::now().timestamp_millis();
         let sessions = page.sessions.iter();
-        let found = sessions.filter(|session| !sweep.except.contains(&session.id));
+        let found = sessions.filter(|session| !sweep.except.contains(session.told()));
         let found: Vec<_> = found.collect();
         let ids: Vec<Id> = found.iter().map(|session| session.id.clone()).collect();
         let live = (found.iter()).filter(|session| session.expires_at.is_none_or(|end| end > now));
@@ -115,10 +115,11 @@ impl Sweeper {
                 _ => self.has_missed = true,
             }
         }
-        let counted = destroyed.iter().filter(|id| live.contains(id)).count();
-        self.destroyed += counted as u64;
         let has_destroyed = !destroyed.is_empty();
-        if sweep.is_told && has_destroyed {
+        // To everybody else those that were over were gone before.
+        destroyed.retain(|id| live.contains(id));
+        self.destroyed += destroyed.len() as u64;
+        if sweep.is_told && !destroyed.is_empty() {
             self.completions.destroyed(destroyed);
         }
         has_destroyed

@@ -1,7 +1,9 @@
 //! Operations that concern many sessions: looking for some, and sweeps that destroy all they find.
 //!
 //! Such an operation begins when all that was called before it has ended, on whichever session, or gets no
-//! answer: a write that it is to find, and a read that is not to find what it will have missed.
+//! answer: a write that it is to find, and a read that is not to find what it will have missed. Once it has
+//! begun it goes on page by page without waiting again. A sweep waits for others of its like, too: they are
+//! to find what it will have destroyed.
 //! What is called after it does not wait for it, with one exception: until a sweep has found its first
 //! page, all are held back, so that they come after it, as they were called. That is over after
 //! [`ORDER_PATIENCE`]: without an index a search may take long, and the application must not stand still
@@ -84,6 +86,12 @@ impl Worker {
                 self.accepted.push_back(operation.clone());
                 self.wide.to_watch.push(operation);
             }
+            Action::Wide(Wide::Leave(reader)) => {
+                if let Connection::Ready { collection, .. } = &self.connection {
+                    collection.leave(*reader);
+                }
+                report(&*self.completions, vec![(operation, Outcome::Missing)]);
+            }
             Action::Wide(_) => {
                 self.accepted.push_back(operation.clone());
                 self.wide.waiting.push(operation);
@@ -122,15 +130,23 @@ impl Worker {
             return;
         }
         let most = (self.options.max_pool_size() / PART_OF_CONNECTIONS).clamp(1, MOST);
-        let first_called = self.first_called();
+        let first_of_one = self.first_called(|operation| Kind::of(operation).is_some());
+        let first_of_many =
+            self.first_called(|operation| matches!(operation.action, Action::Wide(_)));
         let wide = &mut self.wide;
         let mut waiting = std::mem::take(&mut wide.waiting);
         waiting.retain(|operation| {
+            let Action::Wide(looked_for) = &operation.action else {
+                return false;
+            };
             if operation.is_answered() {
                 return false;
             }
             let called = operation.called;
-            let is_behind = first_called.is_some_and(|first| first < called);
+            let is_before = |first: Option<Instant>| first.is_some_and(|first| first < called);
+            let is_of_sweep = matches!(looked_for, Wide::Find { .. });
+            let is_behind = !looked_for.goes_on()
+                && (is_before(first_of_one) || is_of_sweep && is_before(first_of_many));
             if wide.looks.len() >= most || is_behind || wide.holds_back(called) {
                 return true;
             }
@@ -147,13 +163,13 @@ impl Worker {
         wide.waiting = waiting;
     }
 
-    /// When the first was called of those on single sessions that have not ended, and may do so soon: one
-    /// that gets no answer must not take the time of those that are called later.
-    fn first_called(&self) -> Option<Instant> {
+    /// When the first was called of those that have not ended, and may do so soon: one that gets no answer
+    /// must not take the time of those that are called later.
+    fn first_called(&self, is_of: impl Fn(&Operation) -> bool) -> Option<Instant> {
         let patience = self.options.timeout / PART_OF_TIME;
         let before = self.accepted.iter().filter(|operation| {
-            let is_of_one = Kind::of(operation).is_some();
-            is_of_one && !operation.is_answered() && operation.age() < patience
+            let may_end = operation.age() < patience && !self.lanes.is_silent(&operation.id);
+            is_of(operation) && !operation.is_answered() && may_end
         });
         before.map(|operation| operation.called).min()
     }

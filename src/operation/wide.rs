@@ -1,5 +1,6 @@
 //! The words of operations that concern many sessions, and of what they find.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use mongodb::bson::Document;
@@ -49,6 +50,19 @@ pub enum Wide {
     Adopt(AdoptStep),
 }
 
+impl Wide {
+    /// Whether it goes on with what has begun, after all that had been called before.
+    pub fn goes_on(&self) -> bool {
+        match self {
+            Wide::List { after, .. } => after.is_some(),
+            Wide::Find { from, .. } => *from != Start::First,
+            Wide::Adopt(step) => !matches!(step, AdoptStep::Indexes),
+            Wide::Leave(_) => true,
+            Wide::Length(_) => false,
+        }
+    }
+}
+
 /// From where on a sweep looks for sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
@@ -87,8 +101,8 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Sweep {
     pub filter: Arc<Filter>,
-    /// These stay.
-    pub except: Vec<Id>,
+    /// By their stored ids: these stay.
+    pub except: HashSet<Id>,
     /// Whether somebody wants to know which sessions end.
     pub is_told: bool,
 }
