@@ -274,7 +274,7 @@ class SessionStore extends EventEmitter {
 function notWatching(error) {
   const { Changes } = require('./lib/call/watch')
   const fail = () => Promise.reject(error)
-  return new Changes(undefined, { open: fail, next: fail, isOpen: () => false })
+  return new Changes(undefined, { open: fail, next: fail, recall() {}, isOpen: () => false })
 }
 
 /**

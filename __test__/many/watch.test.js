@@ -6,11 +6,15 @@
 const assert = require('node:assert/strict')
 const { after, before, describe, it } = require('node:test')
 const { MongoClient } = require('mongodb')
+const { Mongoose } = require('mongoose')
 const { SessionStore } = require('../..')
 const { startServer } = require('../../scripts/servers/mongodb')
 const { useDatabase } = require('../support/database')
+const { untilCollected } = require('../support/memory')
+const { useNetwork } = require('../support/network')
 const { failure } = require('../support/outcome')
 const { runInProcess } = require('../support/process')
+const { faults } = require('../support/proxy')
 
 /** The next so many changes. */
 async function take(changes, count) {
@@ -93,6 +97,62 @@ describe('watch', { timeout: 120_000 }, () => {
       change('destroy', 'new'),
       change('destroy', 'of nobody'),
     ])
+    await changes.return()
+  })
+
+  const endings = {
+    'a key that is gone': (request) => other.set('leaves', { n: 1 }, undefined, request),
+    'another value': (request) => other.set('leaves', { user: { id: 7 } }, undefined, request),
+    'a whole write': () => other.set('leaves', { n: 2 }),
+    'a whole write with a key that has a dot': () => other.set('leaves', { 'a.b': 2 }),
+    'a document that another program puts there': () =>
+      database.collection().replaceOne({ _id: 'leaves' }, { data: { n: 3 } }),
+  }
+  for (const [what, end] of Object.entries(endings)) {
+    it(`with a filter follows a session to its end that matches no longer: ${what}`, async () => {
+      await other.set('leaves', { user: { id: 6 } })
+      await other.set('never', { user: { id: 5 } })
+      const changes = await watch({ 'user.id': 6 })
+      const request = { ctx: {} }
+      await other.get('leaves', undefined, request)
+      await end(request)
+      // Nor does another come that never matched.
+      await other.set('never', { user: { id: 4 } })
+      await other.destroy('never')
+      await other.destroy('leaves')
+      const expected = [change('update', 'leaves'), change('destroy', 'leaves')]
+      assert.deepEqual(await take(changes, 2), expected)
+      await changes.return()
+    })
+  }
+
+  it('with a filter follows an encrypted session to its end, too', async () => {
+    const sealed = { encryption: { keys: ['k'.repeat(32)] }, indexes: ['user.id'] }
+    const mine = database.store({ ...sealed, collection: 'sealed' })
+    await mine.set('leaves', { user: { id: 6 } })
+    const changes = mine.watch({ 'user.id': 6 })
+    await changes.opened
+    const request = { ctx: {} }
+    await mine.get('leaves', undefined, request)
+    await mine.set('leaves', { n: 1 }, undefined, request)
+    await mine.destroy('leaves')
+    const expected = [change('update', 'leaves'), change('destroy', 'leaves')]
+    assert.deepEqual(await take(changes, 2), expected)
+    await changes.return()
+  })
+
+  it('with joined filters follows what any of them matched', async () => {
+    await other.set('joined', { a: 1 })
+    const changes = store.watch({ $or: [{ a: 1 }, { $and: [{ 'b.c': 1 }] }] }, { operators: true })
+    await changes.opened
+    for (const data of [{ b: { c: 1 } }, { b: { c: 2 } }]) {
+      const request = { ctx: {} }
+      await other.get('joined', undefined, request)
+      await other.set('joined', data, undefined, request)
+    }
+    await other.destroy('joined')
+    const expected = ['update', 'update', 'destroy'].map((type) => change(type, 'joined'))
+    assert.deepEqual(await take(changes, 3), expected)
     await changes.return()
   })
 
@@ -179,6 +239,30 @@ describe('watch', { timeout: 120_000 }, () => {
     assert.deepEqual(await next, { value: undefined, done: true })
   })
 
+  const done = { value: undefined, done: true }
+
+  it('that is left before it could be opened keeps nobody waiting', async () => {
+    const connection = 'mongodb://127.0.0.1:1'
+    const nowhere = new Mongoose()
+    for (const options of [{ connection }, { connection: nowhere }]) {
+      const limits = { db: undefined, serverSelectionTimeoutMS: 2000 }
+      const [away, clock] = [0, 1].map(() => database.store({ ...options, ...limits }))
+      for (const one of [away, clock]) one.on('warning', () => {})
+      const order = []
+      const waited = clock.get('x').catch(() => order.push('the time is over'))
+      const changes = away.watch()
+      const next = changes.next()
+      await changes.return()
+      assert.deepEqual(await next, done)
+      await changes.opened
+      await away.close()
+      order.push('closed')
+      await waited
+      assert.deepEqual(order, ['closed', 'the time is over'])
+      assert.deepEqual(await changes.next(), done)
+    }
+  })
+
   it('that nobody reads keeps no process alive', async () => {
     const { code, stdout } = await runInProcess(async ({ SessionStore: Store, options }) => {
       const changes = new Store(options).watch()
@@ -200,6 +284,17 @@ describe('watch', { timeout: 120_000 }, () => {
     const away = database.store({ connection, serverSelectionTimeoutMS: 100 })
     away.on('warning', () => {})
     assert.equal((await failure(away.watch().next())).code, 'ERR_UNAVAILABLE')
+  })
+})
+
+describe('a watch that is dropped', { timeout: 60_000 }, () => {
+  const network = useNetwork()
+
+  it('ends, and with it its change stream', async () => {
+    const store = network.store()
+    await store.set('a', {})
+    await store.watch().opened
+    await untilCollected(network.proxy.inject(faults.none, { commands: ['killCursors'] }).struck)
   })
 })
 

@@ -94,6 +94,7 @@ class Link {
       send: (operation) => this.#send(operation),
       sendUntraced: (operation) => this.#dispatch(operation),
       sendBack: (operation) => this.#cross(operation, undefined),
+      recall: (operation) => this.#recall(operation),
       isOpen: () => !this.#closed,
     }
   }
@@ -222,6 +223,16 @@ class Link {
     this.#waiting.set(operation, setTimeout(expire, time))
   }
 
+  /** @param {Operation} operation that nobody waits for any more, if it is held back */
+  #recall(operation) {
+    const timer = this.#waiting.get(operation)
+    if (timer) {
+      this.#waiting.delete(operation)
+      clearTimeout(timer)
+      operation.settle(NOTHING, 0)
+    }
+  }
+
   /** What was held back goes on, as far as it may. */
   #release() {
     for (const [operation, timer] of this.#waiting) {
@@ -289,6 +300,9 @@ class Link {
     this.#closing.add(closing)
   }
 }
+
+/** The first of the meanings of an outcome. */
+const NOTHING = 0
 
 const INTERNAL = { code: 'ERR_SERVER', message: 'the store failed internally' }
 

@@ -14,6 +14,7 @@ const wide = require('./wide')
  * @property {(operation: Operation) => Promise<any>} send
  * @property {(operation: Operation) => void} sendUntraced
  * @property {(operation: Operation) => void} sendBack
+ * @property {(operation: Operation) => void} recall ends one that is held back: nobody waits for it any more
  * @property {() => boolean} isOpen whether the store is not closed
  */
 
@@ -106,6 +107,7 @@ class Many {
         this.#ways.sendBack(next)
         return next.promise
       },
+      recall: this.#ways.recall,
       isOpen: this.#ways.isOpen,
     })
   }

@@ -13,6 +13,9 @@ const GAP = 4
 
 let watches = 0
 
+/** Ends what somebody began to watch and dropped. */
+const abandoned = new FinalizationRegistry((/** @type {() => void} */ end) => end())
+
 /** Settles when the changes are followed. */
 class Follow extends Operation {
   /** Under which Rust knows it. */
@@ -71,8 +74,8 @@ class Changes {
   #link
   /** @type {Change[]} */
   #arrived = []
-  /** @type {Follow | undefined} */
-  #follow
+  /** The way by which changes come, also for who ends it when nobody holds this any more. */
+  #way = { follow: /** @type {Follow | undefined} */ (undefined) }
   #ended = false
   /** One after the other, though they need not be awaited. @type {Promise<any>} */
   #last
@@ -84,6 +87,7 @@ class Changes {
    * @param {object} link
    * @param {(follow: Follow) => Promise<any>} link.open
    * @param {(next: Next) => Promise<any>} link.next
+   * @param {(follow: Follow) => void} link.recall ends one that is held back
    * @param {() => boolean} link.isOpen whether the store is not closed
    */
   constructor(filter, link) {
@@ -93,6 +97,8 @@ class Changes {
     this.#last = this.opened
     // Whoever iterates is told.
     this.opened.catch(() => {})
+    const way = this.#way
+    abandoned.register(this, () => way.follow?.end())
   }
 
   [Symbol.asyncIterator]() {
@@ -119,20 +125,27 @@ class Changes {
 
   #end() {
     this.#ended = true
-    this.#follow?.end()
+    const { follow } = this.#way
+    if (follow) {
+      this.#link.recall(follow)
+      follow.end()
+    }
   }
 
   async #open() {
     const follow = new Follow(/** @type {Filter} */ (this.#filter))
-    this.#follow = follow
+    this.#way.follow = follow
     try {
       await this.#link.open(follow)
     } catch (error) {
-      this.#end()
-      throw error
+      // Who has left is told of no failure.
+      if (!this.#ended) {
+        this.#end()
+        throw error
+      }
     }
     if (this.#ended) {
-      follow.end() // it was left while it was held back
+      follow.end() // it was left while it was sent
     }
   }
 
@@ -154,7 +167,7 @@ class Changes {
 
   /** @returns {Promise<Change[] | undefined>} */
   async #more() {
-    const follow = /** @type {Follow} */ (this.#follow)
+    const follow = /** @type {Follow} */ (this.#way.follow)
     try {
       const arrived = await this.#link.next(new Next(follow))
       if (arrived !== undefined) {

@@ -5,7 +5,7 @@
 //! itself went away, something may have been missed, which a gap says.
 //!
 //! MongoDB says of a session that is gone no more than its id. So a watch with a filter keeps the ids of
-//! the sessions that matched; and whether one had expired is known where it was seen before with its
+//! the sessions that matched, and follows each of them until it is gone; and whether one had expired is known where it was seen before with its
 //! end, or where the collection keeps pre-images (`changeStreamPreAndPostImages`).
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mongodb::bson::{DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{DateTime, RawDocument, RawDocumentBuf};
 use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::ResumeToken;
 use mongodb::options::{
@@ -24,7 +24,7 @@ use mongodb::options::{
 use tokio::time::{Instant, sleep, timeout};
 
 use super::failure::Sorted;
-use super::query::matching_in;
+use super::followed::pipeline;
 use super::{Collection, FIRST_PAUSE, Look, MAX_PAUSE};
 use crate::error::{Code, Failure};
 use crate::operation::{Change, Filter, Id, Reader};
@@ -121,7 +121,8 @@ impl Changes {
             };
             self.failures = 0;
             self.token = stream.resume_token().or(self.token.take());
-            if let Some(change) = event.and_then(|event| self.change(&event)) {
+            let Some(event) = event else { continue };
+            if let Some(change) = self.change(&event).await {
                 if matches!(change, Change::Gap) {
                     self.stream = None;
                     self.token = None;
@@ -177,7 +178,8 @@ impl Changes {
             .build();
         let records = (collection.database)
             .collection_with_options::<RawDocumentBuf>(collection.records.name(), options);
-        let watch = records.watch().pipeline(self.pipeline());
+        let pipeline = pipeline(&self.filter, collection.sealer.as_deref());
+        let watch = records.watch().pipeline(pipeline);
         let watch = watch.max_await_time(LONGEST_SILENCE);
         let is_new = self.token.is_none();
         let watch = match self.token.clone() {
@@ -240,30 +242,9 @@ impl Changes {
         }
     }
 
-    /// What sessions hold does not cross the network for nothing.
-    fn pipeline(&self) -> Vec<Document> {
-        let without_content = doc! { "$project": {
-            "fullDocument.data": 0,
-            "fullDocumentBeforeChange.data": 0,
-            "updateDescription": 0,
-        } };
-        if !self.has_filter() {
-            return vec![without_content];
-        }
-        let is_a_write = doc! { "$in": ["insert", "update", "replace"] };
-        let other = doc! { "operationType": { "$not": is_a_write } };
-        // The session is gone again, and nobody can say any more whether it matched.
-        let gone = doc! { "operationType": "update", "fullDocument": null };
-        let sealer = self.collection.sealer.as_deref();
-        let matches = matching_in("fullDocument.", &self.filter, sealer);
-        vec![
-            doc! { "$match": { "$or": [other, gone, matches] } },
-            without_content,
-        ]
-    }
-
-    fn change(&mut self, event: &RawDocument) -> Option<Change> {
-        let kind = match event.get_str("operationType").ok()? {
+    async fn change(&mut self, event: &RawDocument) -> Option<Change> {
+        let operation = event.get_str("operationType").ok()?;
+        let kind = match operation {
             "insert" => Change::Created,
             "update" | "replace" => Change::Updated,
             "delete" => return self.end(event),
@@ -273,11 +254,27 @@ impl Changes {
         let id = id_of(event)?;
         if self.has_filter() {
             let session = event.get_document("fullDocument").ok();
+            // Others than those that match come as well, where they may have matched before.
+            let is_sure = operation == "insert" || session.is_none();
+            if !is_sure && !self.known.contains_key(&id) {
+                match self.matches(&id).await {
+                    Ok(true) => {}
+                    Ok(false) => return None,
+                    Err(_) => return Some(Change::Gap),
+                }
+            }
             let end = session.and_then(record::expires_at);
             self.known.insert(id.clone(), end);
             session?;
         }
         Some(kind(id))
+    }
+
+    async fn matches(&mut self, id: &Id) -> Result<bool, Failure> {
+        let deadline = Instant::now() + self.collection.timeout;
+        let ids = [id.clone()];
+        let found = (self.collection).find_ids(&ids, Some(&self.filter), deadline);
+        Ok(!found.await?.is_empty())
     }
 
     fn end(&mut self, event: &RawDocument) -> Option<Change> {

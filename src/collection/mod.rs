@@ -11,6 +11,7 @@ mod changes;
 mod client;
 mod failure;
 mod fence;
+mod followed;
 mod foreign;
 mod index;
 mod look;

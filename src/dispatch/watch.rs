@@ -97,8 +97,17 @@ pub fn next(
 }
 
 impl Worker {
-    /// Begins what was called before the store was connected, or now.
+    /// Begins what was called before the store was connected, or now. Who has left meanwhile keeps nobody
+    /// waiting.
     pub(super) fn begin_watches(&mut self) {
+        let completions = &self.completions;
+        self.wide.to_watch.retain(|operation| {
+            let is_left = is_left(operation);
+            if is_left {
+                report(&**completions, vec![(operation.clone(), Outcome::Closed)]);
+            }
+            !is_left
+        });
         let Connection::Ready { collection, .. } = &self.connection else {
             return;
         };
@@ -118,6 +127,14 @@ impl Worker {
     }
 }
 
+/// Whether nobody will ask it for changes.
+fn is_left(operation: &Operation) -> bool {
+    match &operation.action {
+        Action::Watch { changes, .. } => changes.is_closed(),
+        _ => true,
+    }
+}
+
 async fn follow(
     collection: Arc<Collection>,
     completions: Arc<dyn Completions>,
@@ -128,7 +145,12 @@ async fn follow(
     let Action::Watch { filter, changes } = &operation.action else {
         return;
     };
-    let followed = Changes::open(collection.clone(), filter.clone(), deadline).await;
+    let followed = tokio::select! {
+        () = changes.closed() => {
+            return report(&*completions, vec![(operation.clone(), Outcome::Closed)]);
+        }
+        followed = Changes::open(collection.clone(), filter.clone(), deadline) => followed,
+    };
     if operation.is_answered() {
         return; // out of time
     }
