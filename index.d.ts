@@ -92,7 +92,8 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
   ): Promise<Data>
 
   /**
-   * Resolves when the session is gone, also if there was none, or can be none of this id.
+   * Resolves when the session is gone, also if there was none, or can be none of this id. With `hashIds`
+   * it takes the session's own id, not the stored one that a listing gives.
    *
    * Rejects with `ERR_SESSION_ID` (not a string), `ERR_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_AUTH`, `ERR_SERVER`,
    * `ERR_CLOSED`.
@@ -149,7 +150,7 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * them back. Resolves to how many live ones there were, when they are gone.
    *
    * Calls that were made before it take effect before it, awaited or not; one that has had no answer for
-   * a quarter of `timeoutMS` is not waited for. Calls on a session that are made after it take effect
+   * a quarter of `timeoutMS`, or whose session had none the last time, is not waited for. Calls on a session that are made after it take effect
    * after it, provided that its first search takes at most 250 ms, as it does with an index (option
    * `indexes`). A session that this store makes or writes whole meanwhile stays; one that another process
    * makes may be found, and end.
@@ -157,6 +158,8 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * Each search takes at most `timeoutMS`, and so does each session. Where some cannot be ended, the
    * others are, and then it rejects: as {@link all} does, and with `ERR_SESSION_ID` if `except` is given and
    * is neither a string nor a list of strings. It may be called again.
+   *
+   * For whoever listens, `destroy` is emitted for each live session, by its stored id.
    *
    * @param filter not empty
    */
@@ -167,7 +170,7 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
        * An id or ids of sessions that stay, such as the one that the request is in:
        * `ctx.session.externalKey`, as koa-session 6.2 and later have it. After
        * `ctx.session.regenerate()` that still is the id from before, so end the others first.
-       * `undefined` is refused.
+       * `undefined` is refused. With `hashIds` a stored id, as listings give it, will do.
        */
       except?: string | readonly string[]
     },
@@ -185,7 +188,7 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * It goes on through failovers and restarts of MongoDB. Where it may have missed something, it says so
    * by `{ type: 'gap' }`: look again at what is open, by {@link ids}. With a filter the ids of all that
    * match are kept in memory, since of a session that ends MongoDB tells no more than its id; one that
-   * matched once is followed to its end.
+   * matched once is followed to its end: `update` when it matches no longer, and `destroy` or `expire`.
    *
    * Leaving the loop ends it, and so does `close()`. While somebody waits for the next change, the process
    * stays alive.
@@ -524,7 +527,8 @@ declare namespace SessionStore {
 
   /**
    * Which sessions are meant: paths in the session and their values, all of which have to be equal,
-   * `{ 'userInfo.id': 42 }`. As MongoDB compares them: `42` also finds a list that holds 42, and an
+   * `{ 'userInfo.id': 42 }`; not `'data.userInfo.id'`, which finds nobody unless the session has a key
+   * `data`. As MongoDB compares them: `42` also finds a list that holds 42, and an
    * object has to have the same keys in the same order. `null` finds only `null`.
    *
    * Values are taken literally: one that has a key which begins with `$`, at whatever depth, is refused

@@ -237,12 +237,18 @@ describe('docs/calls.md', () => {
     assert.equal(code, take(readPage('README.md'), 'store.destroyMany('))
   })
 
-  it('lists the devices of a user without telling ids', async () => {
+  it('lists the devices of a user without telling ids, and ends one', async () => {
     const store = snippets.store()
     const app = appWithSession(store)
     await snippets.run(take(page, 'store.all('), { app, store })
+    await snippets.run(take(page, "'/end-device'"), { app, store })
     app.use((ctx) => {
-      Object.assign(ctx.session, { device: ctx.query.device, userInfo: { id: 7 } })
+      const { device, user = 7 } = ctx.query
+      Object.assign(ctx.session, {
+        device,
+        userInfo: { id: Number(user) },
+        key: `key of ${device}`,
+      })
       ctx.body = ''
     })
     const http = app.listen(0)
@@ -255,7 +261,18 @@ describe('docs/calls.md', () => {
       ['desk', false],
       ['phone', true],
     ])
-    assert.deepEqual(Object.keys(devices[0]), ['name', 'seen', 'current'])
+    assert.deepEqual(Object.keys(devices[0]), ['key', 'name', 'seen', 'current'])
+
+    // Whoever is somebody else ends nothing.
+    const other = await request(http, '/sign-in?device=other&user=8')
+    const end = async (from) => (await request(http, '/end-device?key=key%20of%20desk', from)).body
+    assert.equal(await end(other.cookie), 'It was signed out before.')
+    assert.equal(await end(cookie), 'It is signed out.')
+    const left = JSON.parse((await request(http, '/devices', cookie)).body)
+    assert.deepEqual(
+      left.map(({ name }) => name),
+      ['phone'],
+    )
   })
 
   it('makes the index that finds the sessions of a user', async () => {

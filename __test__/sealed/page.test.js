@@ -35,9 +35,15 @@ describe('docs/encryption.md', { timeout: 60_000 }, () => {
   })
 
   it('takes sessions over to a store without encryption', async () => {
-    const options = { ...database.options, collection: 'encrypted', encryption: { keys: [NEW] } }
+    const encryption = { keys: [NEW] }
+    const options = { ...database.options, collection: 'encrypted', encryption, expires: 7200 }
     const store = database.store(options)
-    for (const id of ['a', 'b']) await store.set(id, { id }, MAX_AGE)
+    for (const id of ['a', 'b']) await store.set(id, { id })
+    // As other stores wrote it.
+    await database.collection('encrypted').insertOne({ _id: 'c', data: { id: 'c' } })
+    // As it is when a part of its life is over.
+    const $set = { expiresAt: new Date(Date.now() + MAX_AGE) }
+    await database.collection('encrypted').updateOne({ _id: 'a' }, { $set })
     let plain
     class SessionStore {
       constructor(given) {
@@ -49,7 +55,7 @@ describe('docs/encryption.md', { timeout: 60_000 }, () => {
     const code = take(page, 'of store.all()')
     const given = { store, options, SessionStore, Date, Number }
     await vm.runInNewContext(`(async () => { ${code} })()`, given)
-    for (const id of ['a', 'b']) assert.deepEqual(await plain.get(id), { id })
+    for (const id of ['a', 'b', 'c']) assert.deepEqual(await plain.get(id), { id })
     const { expiresAt } = await database.collection('plain').findOne({ _id: 'a' })
     assert.ok(Math.abs(expiresAt - Date.now() - MAX_AGE) < 10_000)
   })
