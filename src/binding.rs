@@ -46,7 +46,7 @@ impl Sessions {
     /// connecting goes on in the background.
     #[napi(
         constructor,
-        ts_args_type = "options: SessionsOptions, stats: Stats, settle: (tokens: Array<number>, outcomes: Array<number | string | Buffer | FoundObject | FailureObject>, firstReadNumber: number, outdated: Array<number>, expiry?: Array<number>, together?: Array<number>) => void"
+        ts_args_type = "options: SessionsOptions, stats: Stats, settle: (firstReadNumber: number, outdated: Array<number> | null, expiry: Array<number> | null, together: Array<number> | null, ...outcomes: Array<number | string | Buffer | FoundObject | FailureObject>) => void"
     )]
     pub fn new(
         options: SessionsOptions,

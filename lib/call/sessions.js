@@ -67,30 +67,28 @@ function connectionError({ code, message }) {
  */
 function settler(underWay, { warn, destroyed }) {
   /**
-   * @param {number[]} tokens
-   * @param {import('./operation').Outcome[]} outcomes
-   * @param {number} firstReadNumber
-   * @param {number[]} outdated places in the others
-   * @param {number[]} [expiry] missing without `touchAfter`
-   * @param {number[]} [together] missing while nobody traces
+   * @param {number} firstReadNumber the others follow
+   * @param {number[] | null} outdated places in the others, in ascending order
+   * @param {number[] | null} expiry null without `touchAfter`
+   * @param {number[] | null} together null while nobody traces
+   * @param {any[]} told of each operation its token, then its outcome
    */
-  return (tokens, outcomes, firstReadNumber, outdated, expiry, together) => {
-    let outcome = outcomes[0]
-    let place = 0 // in `outdated`, which ascends
-    for (let index = 0; index < tokens.length; index++) {
-      if (outcomes[index] !== SAME) {
-        outcome = outcomes[index]
+  return (firstReadNumber, outdated, expiry, together, ...told) => {
+    let outcome = told[1]
+    let place = 0 // in `outdated`
+    for (let index = 0; 2 * index < told.length; index++) {
+      const token = told[2 * index]
+      if (told[2 * index + 1] !== SAME) {
+        outcome = told[2 * index + 1]
       }
-      if (tokens[index] === NO_OPERATION) {
-        const told = /** @type {any} */ (outcome)
-        told.code === undefined ? destroyed(told.ids) : warn(toError(told))
+      if (token === NO_OPERATION) {
+        outcome.code === undefined ? destroyed(outcome.ids) : warn(toError(outcome))
       } else {
-        const isOutdated = outdated[place] === index
+        const isOutdated = outdated?.[place] === index
         place += isOutdated ? 1 : 0
-        const expiresAt = expiry?.[index]
         const readNumber = firstReadNumber + index
-        const travelled = together?.[index]
-        underWay.settle(tokens[index], outcome, readNumber, expiresAt, isOutdated, travelled)
+        const expiresAt = expiry?.[index]
+        underWay.settle(token, outcome, readNumber, expiresAt, isOutdated, together?.[index])
       }
     }
   }

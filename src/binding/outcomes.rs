@@ -106,18 +106,33 @@ impl From<&Page> for FoundObject {
     }
 }
 
-/// Tokens, as many outcomes, the number in [`RecentReads`] of the first of these (the others follow),
-/// the places of sessions that are outdated (stored otherwise than they would be now), when the
-/// sessions among them end (0: not known), and with how many operations each travelled. The last two
-/// are missing where nobody asks: without `touchAfter`, and while nobody traces.
-pub type Bunch = FnArgs<(
-    Vec<u32>,
-    Vec<Settled>,
-    f64,
-    Vec<u32>,
-    Option<Vec<f64>>,
-    Option<Vec<u32>>,
-)>;
+/// Outcomes as arguments of `settle`: what concerns them all, then of each its token and its outcome, so
+/// that no array is made and filled one call after the other.
+///
+/// What concerns them all: the number in [`RecentReads`] of the first (the others follow), the places of
+/// sessions that are outdated (stored otherwise than they would be now), when the sessions among them end
+/// (0: not known), and with how many operations each travelled. Missing where there is nothing to tell:
+/// the second mostly, the third without `touchAfter`, the last while nobody traces.
+pub struct Bunch {
+    first: f64,
+    outdated: Option<Vec<u32>>,
+    expiry: Option<Vec<f64>>,
+    together: Option<Vec<u32>>,
+    outcomes: Vec<(u32, Settled)>,
+}
+
+impl JsValuesTupleIntoVec for Bunch {
+    fn into_vec(self, env: sys::napi_env) -> Result<Vec<sys::napi_value>> {
+        let of_all = (self.first, self.outdated, self.expiry, self.together);
+        let mut arguments = FnArgs::from(of_all).into_vec(env)?;
+        arguments.reserve(2 * self.outcomes.len());
+        for (token, outcome) in self.outcomes {
+            arguments.extend(token.into_vec(env)?);
+            arguments.extend(outcome.into_vec(env)?);
+        }
+        Ok(arguments)
+    }
+}
 
 /// Never keeps the process alive: `lib/call/under-way.js` does, while an operation is under way.
 pub type Settle = ThreadsafeFunction<Bunch, (), Bunch, Status, false, true>;
@@ -195,19 +210,18 @@ impl Completions for ToJavaScript {
         let outdated = (0..)
             .zip(told())
             .filter(|(_, told)| is_outdated(&told.outcome));
-        let outdated = outdated.map(|(place, _)| place).collect();
+        let outdated: Vec<u32> = outdated.map(|(place, _)| place).collect();
         let expiry = || told().map(|told| expiry(&told.outcome)).collect();
-        let expiry = self.with_expiry.then(expiry);
         let is_traced = self.stats.is_traced.load(Ordering::Relaxed);
-        let together = is_traced.then(|| told().map(|told| told.together).collect());
-        let outcomes = outcomes.into_iter().map(|told| (told.token, told.outcome));
-        let (tokens, outcomes): (Vec<_>, Vec<_>) = outcomes.unzip();
-        let outcomes = once_each(outcomes);
+        let bunch = Bunch {
+            first,
+            outdated: (!outdated.is_empty()).then_some(outdated),
+            expiry: self.with_expiry.then(expiry),
+            together: is_traced.then(|| told().map(|told| told.together).collect()),
+            outcomes: once_each(outcomes),
+        };
         // The only way to fail is that the environment is going away, and the promises with it.
-        self.settle.call(
-            (tokens, outcomes, first, outdated, expiry, together).into(),
-            ThreadsafeFunctionCallMode::NonBlocking,
-        );
+        (self.settle).call(bunch, ThreadsafeFunctionCallMode::NonBlocking);
     }
 
     fn warning(&self, failure: Failure) {
@@ -246,21 +260,23 @@ fn is_outdated(outcome: &Outcome) -> bool {
 }
 
 /// A session that many reads of a batch have found crosses once.
-fn once_each(outcomes: Vec<Outcome>) -> Vec<Settled> {
+fn once_each(outcomes: Vec<Told>) -> Vec<(u32, Settled)> {
     let mut last = None;
-    let outcomes: Vec<Option<Outcome>> = (outcomes.into_iter())
-        .map(|outcome| {
+    let outcomes: Vec<(u32, Option<Outcome>)> = (outcomes.into_iter())
+        .map(|Told { token, outcome, .. }| {
             let found = match &outcome {
                 Outcome::Found(found) => Some(Arc::as_ptr(found)),
                 _ => None,
             };
             let is_same = found.is_some() && found == last;
             last = found;
-            (!is_same).then_some(outcome)
+            (token, (!is_same).then_some(outcome))
         })
         .collect();
     let settled = |outcome: Option<Outcome>| outcome.map_or(Either5::A(SAME), Settled::from);
-    outcomes.into_iter().map(settled).collect()
+    (outcomes.into_iter())
+        .map(|(token, outcome)| (token, settled(outcome)))
+        .collect()
 }
 
 pub fn lock(recent: &Mutex<RecentReads>) -> MutexGuard<'_, RecentReads> {
