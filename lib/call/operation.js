@@ -3,7 +3,7 @@
 const { SessionStoreError } = require('../errors')
 
 /** @typedef {import('../values/values').Content} Content */
-/** @typedef {import('../../native').Sessions} Sessions */
+/** @typedef {import('./sessions').Sessions} Sessions */
 
 /**
  * What Rust reports of an operation: the place of its meaning in MEANINGS, a session as JSON text or
@@ -184,9 +184,8 @@ class SetOperation extends Operation {
    */
   #change(sessions, token, { expiresAt, isOutdated }, known) {
     const { id, content, lifetime, before } = this
-    return before.length === 0
-      ? sessions.change(token, id, content, lifetime, known, expiresAt, isOutdated)
-      : sessions.change(token, id, content, lifetime, known, expiresAt, isOutdated, before)
+    const writing = before.length > 0 ? before : undefined
+    return sessions.change(token, id, content, lifetime, known, expiresAt, isOutdated, writing)
   }
 
   /** @param {number} meaning */

@@ -6,7 +6,7 @@ const { toError } = require('./operation')
 
 const { Sessions } = loadBinary()
 
-/** @typedef {InstanceType<typeof Sessions>} Sessions */
+/** @typedef {InstanceType<typeof Sessions> & import('../../native').Calls} Sessions */
 /** @typedef {import('./under-way').UnderWay} UnderWay */
 /** @typedef {import('../options/options').Options} Options */
 /** @typedef {import('../options/options').Address} Address */
@@ -31,6 +31,7 @@ const SAME = 7
  * @param {UnderWay} underWay where those that were sent are found again
  * @param {import('./stats').Stats} stats
  * @param {Background} background
+ * @returns {Sessions}
  * @throws {SessionStoreError} where the driver cannot do what the address says
  */
 function openSessions({ uri, db, serverApi }, options, underWay, stats, background) {
@@ -44,7 +45,8 @@ function openSessions({ uri, db, serverApi }, options, underWay, stats, backgrou
   const stored = { timestamps, indexes, encryptionKeys, hashIdsKey }
   try {
     const told = settler(underWay, background)
-    return new Sessions({ ...where, ...how, ...stored }, stats.counts, told)
+    const sessions = new Sessions({ ...where, ...how, ...stored }, stats.counts, told)
+    return Object.assign(sessions, sessions.calls())
   } catch (error) {
     throw connectionError(error)
   }

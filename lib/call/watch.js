@@ -2,7 +2,7 @@
 
 const { Operation } = require('./operation')
 
-/** @typedef {import('../../native').Sessions} Sessions */
+/** @typedef {import('./sessions').Sessions} Sessions */
 /** @typedef {import('./filter').Filter} Filter */
 /** @typedef {{ type: string, id?: string }} Change */
 

@@ -2,7 +2,7 @@
 
 const { Operation, toError } = require('./operation')
 
-/** @typedef {import('../../native').Sessions} Sessions */
+/** @typedef {import('./sessions').Sessions} Sessions */
 /** @typedef {import('../../native').FoundObject} Found */
 /** @typedef {import('./filter').Filter} Filter */
 

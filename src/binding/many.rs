@@ -133,7 +133,10 @@ impl Sessions {
         let thrown = |failure: Failure| Error::from_reason(failure.message);
         let watched = self.watches.get(&watch);
         let watched = watched.ok_or_else(|| Error::from_reason("there is no such watch"))?;
-        let next = self.dispatcher.next_changes(token, watched.clone());
+        let next = self
+            .crossing
+            .dispatcher
+            .next_changes(token, watched.clone());
         next.map_err(thrown)
     }
 
