@@ -28,6 +28,8 @@ class SessionStore extends EventEmitter {
   #link
   /** @type {Promise<void> | undefined} */
   #closed
+  /** Held by what is under way, which so holds the store. @type {import('./lib/call/link').Announce} */
+  #announce = (event, id) => announce(this, event, id)
 
   /** @param {any} options */
   constructor(options) {
@@ -83,8 +85,7 @@ class SessionStore extends EventEmitter {
         const message = `a session id has to be 1 to ${MAX_ID_BYTES} bytes of well-formed Unicode`
         throw new SessionStoreError('ERR_SESSION_ID', message)
       }
-      const told = (/** @type {string} */ event) => announce(this, event, id)
-      return this.#link.set(id, data, this.#lifetime(maxAge), ctxOf(request), told)
+      return this.#link.set(id, data, this.#lifetime(maxAge), ctxOf(request), this.#announce)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -99,8 +100,7 @@ class SessionStore extends EventEmitter {
       if (!this.#check(id)) {
         return Promise.resolve()
       }
-      const told = (/** @type {string} */ event) => announce(this, event, id)
-      return this.#link.destroy(id, ctxOf(request), told)
+      return this.#link.destroy(id, ctxOf(request), this.#announce)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -127,7 +127,7 @@ class SessionStore extends EventEmitter {
         lifetime: own && this.#expires === undefined ? undefined : this.#lifetime(maxAge),
         maxAge: typeof maxAge === 'number' ? maxAge : undefined,
       }
-      return this.#link.touch(id, lives, (event) => announce(this, event, id))
+      return this.#link.touch(id, lives, this.#announce)
     })
   }
 

@@ -21,7 +21,7 @@ const { decoder, encode } = require('../values/values')
 /** @typedef {import('../options/options').Options} Options */
 /** @typedef {import('../options/options').Address} Address */
 
-/** @typedef {(event: string) => void} Announce is told what a write did to the session */
+/** @typedef {(event: string, id: string) => void} Announce is told what a write did to the session */
 
 /** Ends the watch of a link that was collected, and so its store. */
 const collected = new FinalizationRegistry((/** @type {() => void} */ stop) => stop())

@@ -144,7 +144,7 @@ class SetOperation extends Operation {
    * @param {unknown} session.data
    * @param {Buffer} session.content `data`, encoded
    * @param {number} session.lifetime in milliseconds
-   * @param {(event: string) => void} announce
+   * @param {import('./link').Announce} announce
    */
   constructor(id, knowledge, { data, content, lifetime }, announce) {
     super('set')
@@ -203,7 +203,7 @@ class SetOperation extends Operation {
         sessions: undefined,
       })
     }
-    this.announce(event)
+    this.announce(event, this.id)
     this.resolve(this.data)
   }
 }
@@ -212,7 +212,7 @@ class TouchOperation extends Operation {
   /**
    * @param {string} id
    * @param {Lives} lives
-   * @param {(event: string) => void} announce
+   * @param {import('./link').Announce} announce
    */
   constructor(id, lives, announce) {
     super('touch')
@@ -231,7 +231,7 @@ class TouchOperation extends Operation {
   succeed(meaning) {
     const event = MEANINGS[meaning]
     if (event === 'touch') {
-      this.announce(event)
+      this.announce(event, this.id)
     }
     this.resolve(event !== 'missing')
   }
@@ -241,7 +241,7 @@ class DestroyOperation extends Operation {
   /**
    * @param {string} id
    * @param {import('./knowledge').Knowledge} knowledge
-   * @param {(event: string) => void} announce
+   * @param {import('./link').Announce} announce
    */
   constructor(id, knowledge, announce) {
     super('destroy')
@@ -261,7 +261,7 @@ class DestroyOperation extends Operation {
 
   /** @param {number} meaning */
   succeed(meaning) {
-    this.announce(MEANINGS[meaning])
+    this.announce(MEANINGS[meaning], this.id)
     this.resolve(undefined)
   }
 
