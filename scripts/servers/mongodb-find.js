@@ -65,7 +65,9 @@ const kinds = {
     can: ['failPoints', 'transactionNumbers'],
     stopSignal: 'SIGTERM',
     arguments: ({ port, storagePath, replicaSet, keyFile, tls }) => [
-      ...['--port', port, '--bind_ip', '127.0.0.1', '--nounixsocket', '--dbpath', storagePath],
+      ...['--port', port, '--bind_ip', '127.0.0.1', '--dbpath', storagePath],
+      // Unknown to the mongod for Windows.
+      ...(isWindows ? [] : ['--nounixsocket']),
       ...['--wiredTigerCacheSizeGB', '0.25', '--setParameter', 'enableTestCommands=1'],
       ...(replicaSet ? ['--replSet', 'rs0'] : []),
       ...(keyFile ? ['--auth'] : []),
