@@ -41,10 +41,15 @@ function ownBson() {
  * @returns {typeof import('bson')}
  */
 function loadBson() {
-  const found = require.resolve('bson')
-  return found.endsWith('.mjs')
-    ? require(path.join(path.dirname(found), 'bson.cjs'))
-    : require('bson')
+  try {
+    return require('bson')
+  } catch (error) {
+    const found = require.resolve('bson')
+    if (!found.endsWith('.mjs')) {
+      throw error
+    }
+    return require(path.join(path.dirname(found), 'bson.cjs'))
+  }
 }
 
 /**

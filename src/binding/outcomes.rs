@@ -106,6 +106,9 @@ impl From<&Page> for FoundObject {
     }
 }
 
+/// So many outcomes cross in one call: JavaScript has its arguments on the stack, which is a megabyte.
+const MOST_AT_ONCE: usize = 4096;
+
 /// Outcomes as arguments of `settle`: what concerns them all, then of each its token and its outcome, so
 /// that no array is made and filled one call after the other.
 ///
@@ -201,10 +204,8 @@ impl ToJavaScript {
         }
         first as f64
     }
-}
 
-impl Completions for ToJavaScript {
-    fn settled(&self, outcomes: Vec<Told>) {
+    fn send(&self, outcomes: Vec<Told>) {
         let first = self.keep(&outcomes);
         let told = || outcomes.iter();
         let outdated = (0..)
@@ -222,6 +223,16 @@ impl Completions for ToJavaScript {
         };
         // The only way to fail is that the environment is going away, and the promises with it.
         (self.settle).call(bunch, ThreadsafeFunctionCallMode::NonBlocking);
+    }
+}
+
+impl Completions for ToJavaScript {
+    fn settled(&self, mut outcomes: Vec<Told>) {
+        while outcomes.len() > MOST_AT_ONCE {
+            let others = outcomes.split_off(MOST_AT_ONCE);
+            self.send(std::mem::replace(&mut outcomes, others));
+        }
+        self.send(outcomes);
     }
 
     fn warning(&self, failure: Failure) {
