@@ -91,8 +91,8 @@ function complete(platform, rust, { args, env, versions, target }) {
 }
 
 /**
- * The folders of this machine, and what stands for them in the binary (in the messages of panics).
- * The last that fits is taken.
+ * The folders of this machine, and what stands for them in the binary, in the messages of panics: hundreds
+ * of times, so it is short. The last that fits is taken.
  */
 function places({ rustc, source }) {
   const crates = path.join(
@@ -103,8 +103,8 @@ function places({ rustc, source }) {
   const registries = fs.existsSync(crates) ? fs.readdirSync(crates) : []
   const sysroot = runQuietly(rustc ?? 'rustc', ['--print', 'sysroot']).stdout.trim()
   return {
-    [root]: '/koa-session-mongo-native',
-    ...Object.fromEntries(registries.map((name) => [path.join(crates, name), '/crates'])),
+    [root]: '/store',
+    ...Object.fromEntries(registries.map((name) => [path.join(crates, name), '/c'])),
     [path.join(sysroot, 'lib/rustlib/src/rust')]: '/rust',
     ...(source ? { [source]: '/rust' } : {}),
   }
