@@ -75,13 +75,15 @@ function complete(platform, rust, { args, env, versions, target }) {
     flags.push('-C', `link-arg=-Wl,-install_name,@rpath/${libraryName(platform)}`)
     if (args[0] === 'zigbuild') flags.push('-C', `link-arg=-F${frameworks()}`)
   }
-  const remapped = Object.entries(places(rust)).map(
+  const names = places(rust)
+  const remapped = Object.entries(names).map(
     ([place, name]) => `--remap-path-prefix=${place}=${name}`,
   )
   // Not RUSTFLAGS: there a space in a path would end it.
   env.CARGO_ENCODED_RUSTFLAGS = [...flags, ...remapped].join('\x1f')
   env.CARGO_TARGET_DIR = path.join(CACHE, 'target')
   const settings = [args, platform.rustflags, platform.oldest, versions, rust.version]
+  settings.push([...new Set(Object.values(names))])
   return {
     args: [...args, `--${PROFILE}`, '--locked'],
     env: { ...withoutOwnSettings(process.env), ...env },
