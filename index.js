@@ -66,11 +66,9 @@ class SessionStore extends EventEmitter {
    * @param {{ ctx?: object }} [request]
    */
   get(id, _maxAge, request) {
-    try {
-      return this.#check(id) ? this.#link.get(id, ctxOf(request)) : Promise.resolve(undefined)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    return this.#call(() => {
+      return this.#check(id) ? this.#link.get(id, ctxOf(request)) : undefined
+    })
   }
 
   /**
@@ -80,15 +78,13 @@ class SessionStore extends EventEmitter {
    * @param {{ ctx?: object }} [request]
    */
   set(id, data, maxAge, request) {
-    try {
+    return this.#call(() => {
       if (!this.#check(id)) {
         const message = `a session id has to be 1 to ${MAX_ID_BYTES} bytes of well-formed Unicode`
         throw new SessionStoreError('ERR_SESSION_ID', message)
       }
       return this.#link.set(id, data, this.#lifetime(maxAge), ctxOf(request), this.#announce)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    })
   }
 
   /**
@@ -96,14 +92,9 @@ class SessionStore extends EventEmitter {
    * @param {{ ctx?: object }} [request]
    */
   destroy(id, request) {
-    try {
-      if (!this.#check(id)) {
-        return Promise.resolve()
-      }
-      return this.#link.destroy(id, ctxOf(request), this.#announce)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    return this.#call(() => {
+      return this.#check(id) ? this.#link.destroy(id, ctxOf(request), this.#announce) : undefined
+    })
   }
 
   /** @param {string} id */
@@ -206,12 +197,18 @@ class SessionStore extends EventEmitter {
   }
 
   /**
+   * No call throws: what is wrong with it rejects. Adds no promise to that of the call, nor a turn.
    * @template Result
    * @param {() => Result | Promise<Result>} call
+   * @returns {Promise<Result>}
    */
-  async #call(call) {
-    this.#checkOpen()
-    return call()
+  #call(call) {
+    try {
+      this.#checkOpen()
+      return Promise.resolve(call())
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /**
@@ -237,7 +234,6 @@ class SessionStore extends EventEmitter {
    * @param {unknown} id
    */
   #check(id) {
-    this.#checkOpen()
     checkString(id)
     // A character takes at most three bytes for each of its UTF-16 units.
     const fits = id.length * 3 <= MAX_ID_BYTES || Buffer.byteLength(id) <= MAX_ID_BYTES
