@@ -246,15 +246,15 @@ class SessionStore extends EventEmitter {
    * @param {number | 'session' | null} [maxAge]
    */
   #lifetime(maxAge) {
-    const isOpen = maxAge === undefined || maxAge === null || maxAge === 'session'
-    if (!isOpen && (typeof maxAge !== 'number' || Number.isNaN(maxAge))) {
+    const isUnsaid = maxAge === undefined || maxAge === null || maxAge === 'session'
+    if (!isUnsaid && (typeof maxAge !== 'number' || Number.isNaN(maxAge))) {
       const message = "maxAge has to be a number of milliseconds, or 'session'"
       throw new SessionStoreError('ERR_SESSION_VALUE', message)
     }
     if (this.#expires !== undefined) {
       return this.#expires * 1000
     }
-    return isOpen ? DEFAULT_LIFETIME : maxAge
+    return isUnsaid ? DEFAULT_LIFETIME : maxAge
   }
 
   /** @param {string} event */
