@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::Collection;
 use super::as_read;
-use super::reply::Reply;
+use super::write::reply::Reply;
 use crate::adopt::{Kinds, Reason, Terms, Verdict, judge};
 use crate::error::Failure;
 use crate::operation::{Id, Place};

@@ -23,9 +23,10 @@ use mongodb::options::{
 };
 use tokio::time::{Instant, sleep, timeout};
 
+use super::command::attempts::{FIRST_PAUSE, MAX_PAUSE};
 use super::failure::Sorted;
 use super::followed::pipeline;
-use super::{Collection, FIRST_PAUSE, Look, MAX_PAUSE};
+use super::{Collection, Look};
 use crate::error::{Code, Failure};
 use crate::operation::{Change, Filter, Id, Reader};
 use crate::record;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mongodb::error::{Error, ErrorKind};
 
-use super::cause::code_name;
+use super::server::cause::code_name;
 use crate::error::{Code, Failure};
 
 /// Codes of a server that is no longer, or not yet, the one to ask: another attempt waits for the

@@ -12,10 +12,9 @@ use mongodb::Cursor;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use tokio::time::Instant;
 
+use super::command::{Sent, Stopped, Trip};
 use super::query::matching;
-use super::reply::whole;
-use super::sent::Sent;
-use super::trip::{Stopped, Trip};
+use super::write::reply::whole;
 use super::{Collection, Unread};
 use crate::error::Failure;
 use crate::operation::{Filter, Id, Reader};

@@ -5,42 +5,28 @@
 
 mod adopt;
 mod as_read;
-mod availability;
-mod cause;
 mod changes;
-mod client;
+mod command;
 mod failure;
-mod fence;
 mod followed;
-mod foreign;
-mod index;
+mod indexes;
 mod look;
-mod lookup_index;
 mod moving;
-mod numbers;
-mod overtaken;
 mod query;
+mod read;
 mod removal;
-mod reply;
-mod sent;
-mod sessions;
+mod server;
 mod statement;
 mod stored_session;
-mod tls;
-mod trip;
 mod write;
 
 use std::future::{Future, IntoFuture};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicI64;
-use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::{TryStreamExt, poll};
-use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
-use mongodb::options::{CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::{Client, ClientSession};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
@@ -53,28 +39,24 @@ use crate::seal::ids::{IdHasher, is_hash};
 use crate::stats::Stats;
 
 pub use adopt::Tally;
-pub use availability::Availability;
 pub use changes::Changes;
+use command::overtaken;
+pub use command::{Patience, Recall, Trip, Unanswered};
 use failure::Sorted;
 pub use failure::{blames_a_session, timeout, too_large};
-pub use foreign::{Field, Foreign};
+pub use indexes::{Field, Foreign};
 pub use look::Look;
 use look::Readings;
 pub use moving::{abandon_move, begin_move, end_move, expire_mark, mark_moved};
-use numbers::Numbers;
-pub use reply::Written;
-use sent::Sent;
+pub use read::{Reading, Unread};
+pub use server::Availability;
+use server::client;
 pub use statement::{
     Dates, Statement, delete, delete_matching, write_difference, write_end, write_swap, write_whole,
 };
 pub use stored_session::{Attempt, Pending, StoredSession};
-use trip::Stopped;
-pub use trip::{Patience, Recall, Trip, Unanswered};
-pub use write::{Answer, Command};
-
-/// The pause before a command is sent again; it doubles up to `MAX_PAUSE`.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const MAX_PAUSE: Duration = Duration::from_millis(200);
+use write::Numbers;
+pub use write::{Answer, Command, Written};
 
 /// How long a command in the background may take: an index of many sessions takes its time, but a
 /// network that swallowed the command is not to be waited for.
@@ -82,14 +64,6 @@ const BACKGROUND_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long `close` waits for the driver.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
-
-/// What is told of a read.
-pub enum Reading<T> {
-    /// It begins, or begins again: what was found before may have changed.
-    Begins,
-    Some(Vec<T>),
-    Last(Vec<T>),
-}
 
 pub struct Collection {
     client: Client,
@@ -138,7 +112,7 @@ impl Collection {
         let write_concern = client_options.write_concern.as_ref();
         Ok(Arc::new(Collection {
             records: database.collection(&options.collection),
-            latest: database.collection_with_options(&options.collection, latest()),
+            latest: database.collection_with_options(&options.collection, read::latest()),
             write_concern: write_concern.and_then(write::write_concern_document),
             timestamps: options.timestamps,
             auto_remove: options.auto_remove,
@@ -172,75 +146,6 @@ impl Collection {
     pub fn stored_id(&self, id: &Id) -> Option<Id> {
         let ids = self.ids.as_ref().filter(|_| !is_hash(id))?;
         Some(Id::from(ids.hash(id)))
-    }
-
-    /// Finds the records of these ids. `found` is told what `make` makes of them, with each of MongoDB's
-    /// replies that are more than one. `is_divisible`: they are of more than one session.
-    pub async fn find<T>(
-        &self,
-        ids: &[Id],
-        is_divisible: bool,
-        trip: &Trip,
-        make: impl Fn(&RawDocument) -> T,
-        mut found: impl FnMut(Reading<T>),
-    ) -> Result<(), Unread> {
-        let mut attempts = self.attempts(trip.deadline);
-        loop {
-            found(Reading::Begins);
-            let read = async {
-                let mut cursor = query(&self.records, ids).await?;
-                let mut records = Vec::with_capacity(ids.len());
-                loop {
-                    let has_next = {
-                        let mut next = pin!(cursor.advance());
-                        match poll!(&mut next) {
-                            Poll::Ready(has_next) => has_next?,
-                            // What is here does not wait for what another reply brings.
-                            Poll::Pending => {
-                                found(Reading::Some(std::mem::take(&mut records)));
-                                next.await?
-                            }
-                        }
-                    };
-                    if !has_next {
-                        return Ok(records);
-                    }
-                    records.push(make(cursor.current()));
-                }
-            };
-            let read = self.in_time(trip.deadline, read);
-            match trip
-                .wait(self, ids.len(), || is_divisible, &Sent::default(), read)
-                .await
-            {
-                Ok(Ok(records)) => {
-                    found(Reading::Last(records));
-                    return Ok(());
-                }
-                Ok(Err(sorted)) => attempts.again(sorted).await.map_err(Unread::Failed)?,
-                Err(Stopped::HeldUp) => return Err(Unread::HeldUp),
-                Err(Stopped::Recalled) => return Err(Unread::Failed(self.out_of_time())),
-            }
-        }
-    }
-
-    /// Finds the records with all that was written: what a write depends on.
-    pub async fn find_latest(
-        &self,
-        ids: &[Id],
-        deadline: Instant,
-    ) -> Result<Vec<RawDocumentBuf>, Failure> {
-        let mut attempts = self.attempts(deadline);
-        loop {
-            let read = async {
-                let cursor = query(&self.latest, ids).await?;
-                cursor.try_collect().await
-            };
-            match self.in_time(deadline, read).await {
-                Ok(found) => return Ok(found),
-                Err(sorted) => attempts.again(sorted).await?,
-            }
-        }
     }
 
     async fn run(&self, command: Document) -> Result<Document, Failure> {
@@ -313,69 +218,5 @@ impl Collection {
             Ok(Err(error)) => Err(self.availability.sort(&error)),
             Err(_) => Err(Sorted::out_of_time(self.out_of_time())),
         }
-    }
-}
-
-/// Why a read has no outcome.
-pub enum Unread {
-    Failed(Failure),
-    HeldUp,
-}
-
-fn query<'a>(
-    records: &'a mongodb::Collection<RawDocumentBuf>,
-    ids: &[Id],
-) -> mongodb::action::Find<'a, RawDocumentBuf> {
-    let batch_size = u32::try_from(ids.len() + 1).unwrap_or(u32::MAX);
-    let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
-    let filter = match ids.as_slice() {
-        [id] => doc! { "_id": id },
-        ids => doc! { "_id": { "$in": ids } },
-    };
-    records.find(filter).batch_size(batch_size)
-}
-
-fn latest() -> CollectionOptions {
-    CollectionOptions::builder()
-        .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
-        .read_concern(ReadConcern::local())
-        .build()
-}
-
-/// The attempts at one command, up to a deadline.
-struct Attempts<'a> {
-    deadline: Instant,
-    pause: Duration,
-    stats: &'a Stats,
-}
-
-impl Collection {
-    fn attempts(&self, deadline: Instant) -> Attempts<'_> {
-        Attempts {
-            deadline,
-            pause: FIRST_PAUSE,
-            stats: &self.stats,
-        }
-    }
-}
-
-impl Attempts<'_> {
-    /// Waits for the moment to try again, or gives up.
-    async fn again(&mut self, sorted: Sorted) -> Result<(), Failure> {
-        match sorted.retry && self.pause().await {
-            true => Ok(()),
-            false => Err(sorted.failure),
-        }
-    }
-
-    /// False if there is no time for another attempt.
-    async fn pause(&mut self) -> bool {
-        if Instant::now() + self.pause >= self.deadline {
-            return false;
-        }
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(MAX_PAUSE);
-        self.stats.retry();
-        true
     }
 }

@@ -6,14 +6,14 @@ use std::sync::{MutexGuard, PoisonError};
 
 use mongodb::ClientSession;
 
-use super::Collection;
+use crate::collection::Collection;
 
 impl Collection {
-    pub(super) fn next_transaction_number(&self) -> i64 {
+    pub(in crate::collection) fn next_transaction_number(&self) -> i64 {
         self.transaction_number.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(super) async fn take_session(&self) -> Option<ClientSession> {
+    pub(in crate::collection) async fn take_session(&self) -> Option<ClientSession> {
         if self.numbers.are_absent() {
             return None;
         }
@@ -24,11 +24,11 @@ impl Collection {
         }
     }
 
-    pub(super) fn give_back(&self, session: Option<ClientSession>) {
+    pub(in crate::collection) fn give_back(&self, session: Option<ClientSession>) {
         self.lock_sessions().extend(session);
     }
 
-    pub(super) fn take_sessions(&self) -> Vec<ClientSession> {
+    pub(in crate::collection) fn take_sessions(&self) -> Vec<ClientSession> {
         std::mem::take(&mut *self.lock_sessions())
     }
 

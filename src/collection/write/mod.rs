@@ -11,8 +11,14 @@
 //! |----------------------------|------------------------------------|--------------------------------|
 //! | never left                 | is sent again                      | is sent again                  |
 //! | was refused before it began | is sent again where that may help | is sent again where that may help |
-//! | got no answer, or one that leaves open what was executed | is sent again; what is left of it in the end is shut out ([`super::fence`]) | fails |
+//! | got no answer, or one that leaves open what was executed | is sent again; what is left of it in the end is shut out ([`fence`]) | fails |
 //! | gets no answer while the server answers others | is sent again in parts | fails at its deadline |
+
+mod body;
+mod fence;
+mod numbers;
+pub mod reply;
+mod sessions;
 
 use std::collections::VecDeque;
 use std::future::IntoFuture;
@@ -21,21 +27,19 @@ use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
 use mongodb::ClientSession;
-use mongodb::bson::RawDocumentBuf;
-use mongodb::bson::raw::{RawArrayBuf, cstr};
-use mongodb::options::WriteConcern;
 use tokio::time::{Instant, timeout};
 
+use super::Collection;
+use super::command::{Attempts, Late, Sent, Stopped, Trip, Unanswered};
 use super::failure::{DUPLICATE_KEY, Sorted, blames_a_session};
-use super::reply::{Reply, Written};
-use super::sent::Sent;
-use super::statement::{self, Statement};
-use super::trip::{Late, Stopped, Trip, Unanswered};
-use super::{Attempts, Collection};
+use super::statement::Statement;
 use crate::error::Failure;
 
-/// How many bytes of statements one command may carry: MongoDB allows 16 MiB and 16 KiB for all.
-const MAX_COMMAND_SIZE: usize = 16 * 1024 * 1024;
+use body::how_many_fit;
+pub use body::write_concern_document;
+pub use numbers::Numbers;
+use reply::Reply;
+pub use reply::Written;
 
 /// A part of a command is not given up on sooner.
 const LEAST_PATIENCE: Duration = Duration::from_millis(25);
@@ -341,36 +345,6 @@ impl Write<'_> {
             self.trip.leave_behind(Unanswered { session, late });
         }
     }
-
-    fn body(&self, part: &Range<usize>) -> RawDocumentBuf {
-        let (name, field) = match self.command {
-            Command::Update => (cstr!("update"), cstr!("updates")),
-            Command::Delete => (cstr!("delete"), cstr!("deletes")),
-        };
-        let in_their_place = (part.start > 0).then(|| {
-            let id = &self.statements[part.start].at;
-            match self.command {
-                Command::Update => statement::update_nothing(id),
-                Command::Delete => statement::delete_nothing(id),
-            }
-        });
-        let others = in_their_place.iter().cycle().take(part.start);
-        let sent = self.statements[part.clone()].iter();
-        let list: RawArrayBuf = (others.map(|nothing| nothing.as_ref()))
-            .chain(sent.map(|statement| statement.body.as_ref()))
-            .collect();
-        let mut body = RawDocumentBuf::new();
-        body.append(name, self.collection.records.name());
-        body.append(field, list);
-        body.append(cstr!("ordered"), false);
-        if self.session.is_some() {
-            body.append(cstr!("txnNumber"), self.number);
-        }
-        if let Some(concern) = &self.collection.write_concern {
-            body.append(cstr!("writeConcern"), concern.as_ref());
-        }
-        body
-    }
 }
 
 impl Collection {
@@ -379,20 +353,4 @@ impl Collection {
     fn may_divide(&self) -> bool {
         self.numbers.are_known_to_be_kept() && self.availability.names_repeated_statements()
     }
-}
-
-/// How many of the statements fit into one command; one always does.
-fn how_many_fit(statements: &[Statement]) -> usize {
-    let mut size = 0;
-    let fitting = statements.iter().take_while(|statement| {
-        size += statement.body.as_bytes().len();
-        size <= MAX_COMMAND_SIZE
-    });
-    fitting.count().max(1).min(statements.len())
-}
-
-/// The write concern as a command carries it; `None` for the server's default.
-pub(super) fn write_concern_document(concern: &WriteConcern) -> Option<RawDocumentBuf> {
-    let document = mongodb::bson::serialize_to_raw_document_buf(concern).ok()?;
-    (!document.is_empty()).then_some(document)
 }

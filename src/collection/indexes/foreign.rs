@@ -2,8 +2,8 @@
 
 use mongodb::bson::doc;
 
-use super::Collection;
-use super::index::{Index, NAMESPACE_NOT_FOUND, UNAUTHORIZED};
+use super::{Index, NAMESPACE_NOT_FOUND, UNAUTHORIZED};
+use crate::collection::Collection;
 use crate::error::{Code, Failure};
 
 const INDEX_NOT_FOUND: Option<i32> = Some(27);

@@ -13,7 +13,7 @@ use mongodb::bson::{RawDocumentBuf, rawdoc};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Collection, failure, statement};
+use crate::collection::{Collection, failure, statement};
 use crate::error::{Code, Failure};
 
 /// MongoDB's code for a number that is lower than the latest of its session.

@@ -2,9 +2,9 @@
 
 use mongodb::bson::doc;
 
-use super::Collection;
-use super::index::{INDEX_OPTIONS_CONFLICT, Index, UNAUTHORIZED};
-use super::query::{in_data, in_lookup};
+use super::{INDEX_OPTIONS_CONFLICT, Index, UNAUTHORIZED};
+use crate::collection::Collection;
+use crate::collection::query::{in_data, in_lookup};
 use crate::error::{Code, Failure};
 
 /// There is an index of the same name over other keys.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use mongodb::bson::{Bson, Document};
 
-use super::failure::{self, RETRYABLE_WRITE, Sorted};
+use crate::collection::failure::{self, RETRYABLE_WRITE, Sorted};
 use crate::error::Failure;
 
 /// What became of one statement.

@@ -12,7 +12,7 @@ use mongodb::options::{ClientOptions, ConnectionString, HostInfo, ServerAddress}
 use tokio::sync::{Notify, watch};
 
 use super::cause::{self, Asked};
-use super::failure::{self, Sorted};
+use crate::collection::failure::{self, Sorted};
 use crate::error::{Code, Failure};
 
 const WIRE_VERSION_OF_5_0: i32 = 13;

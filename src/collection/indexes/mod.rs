@@ -1,11 +1,15 @@
 //! The indexes: that by which MongoDB removes expired sessions, those by which sessions are found
-//! (`lookup_index.rs`), and those of others that get in their way (`foreign.rs`).
+//! (`lookup.rs`), and those of others that get in their way (`foreign.rs`).
+
+mod foreign;
+mod lookup;
 
 use mongodb::bson::{Bson, Document, doc};
 
 use super::Collection;
 use crate::error::{Code, Failure};
 use crate::options::AutoRemove;
+pub use foreign::{Field, Foreign};
 
 /// The names that the store gives its index: the second where the first is taken by another one.
 const NAMES: [&str; 2] = ["expiresAt_1", "expiresAt_ttl"];

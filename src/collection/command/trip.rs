@@ -12,9 +12,9 @@ use mongodb::ClientSession;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use super::Collection;
-use super::failure::Sorted;
-use super::sent::Sent;
+use super::Sent;
+use crate::collection::Collection;
+use crate::collection::failure::Sorted;
 use crate::operation::Id;
 
 /// How long an answer is waited for.
@@ -30,7 +30,7 @@ pub struct Patience {
 
 pub struct Trip {
     pub deadline: Instant,
-    pub(super) patience: Patience,
+    pub(in crate::collection) patience: Patience,
     was_held_up: AtomicBool,
     recall: Recall,
     left_behind: Mutex<LeftBehind>,
@@ -45,7 +45,7 @@ struct LeftBehind {
 
 /// Writes of one driver session that MongoDB may have received, or may still receive.
 pub struct Unanswered {
-    pub(super) session: ClientSession,
+    pub(in crate::collection) session: ClientSession,
     pub late: Vec<Late>,
 }
 
@@ -55,7 +55,7 @@ pub struct Late {
     /// Of the session.
     pub id: Id,
     /// Of the record.
-    pub(super) at: Id,
+    pub(in crate::collection) at: Id,
 }
 
 /// Why a command is not waited for any longer.
@@ -113,11 +113,11 @@ impl Trip {
         (left_behind.unwrap_or_else(PoisonError::into_inner)).unanswered
     }
 
-    pub(super) fn is_late(&self, id: Id) {
+    pub(in crate::collection) fn is_late(&self, id: Id) {
         self.left_behind().late.insert(id);
     }
 
-    pub(super) fn leave_behind(&self, unanswered: Unanswered) {
+    pub(in crate::collection) fn leave_behind(&self, unanswered: Unanswered) {
         self.left_behind().unanswered.push(unanswered);
     }
 
@@ -127,7 +127,7 @@ impl Trip {
 
     /// Waits for an answer to a command about so many sessions. Where the server answers others, gives up on
     /// it if `gives_up`.
-    pub(super) async fn wait<T>(
+    pub(in crate::collection) async fn wait<T>(
         &self,
         collection: &Collection,
         size: usize,

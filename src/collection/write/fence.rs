@@ -18,10 +18,10 @@ use mongodb::bson::raw::{RawArrayBuf, cstr};
 use mongodb::bson::{Document, RawDocumentBuf, rawdoc};
 use tokio::time::{sleep, timeout};
 
-use super::failure::Sorted;
 use super::reply::Reply;
-use super::trip::{Late, Unanswered};
-use super::{Collection, failure, statement};
+use crate::collection::command::{Late, Unanswered};
+use crate::collection::failure::{self, Sorted};
+use crate::collection::{Collection, statement};
 use crate::error::Code;
 use crate::operation::Id;
 

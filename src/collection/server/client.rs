@@ -7,11 +7,9 @@ use mongodb::event::EventHandler;
 use mongodb::event::cmap::CmapEvent;
 use mongodb::options::{ClientOptions, ServerMonitoringMode};
 
-use super::availability::Availability;
-use super::cause;
-use super::failure;
-use super::sent;
-use super::tls;
+use super::{Availability, cause, tls};
+use crate::collection::command::sent;
+use crate::collection::failure;
 use crate::error::Failure;
 use crate::options::{DEFAULT_MAX_POOL_SIZE, Options};
 use crate::stats::Stats;
