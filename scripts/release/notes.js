@@ -15,7 +15,7 @@ function notesOf(version) {
   if (notes) return notes
   throw new Problem(
     `CHANGELOG.md has no section about ${version}.`,
-    `Give what is under 'Unreleased' the heading '## ${version}', with the day.`,
+    `Give what the release brings the heading '## ${version}', with the day.`,
   )
 }
 
