@@ -11,7 +11,9 @@ use tokio::sync::mpsc::{Sender, UnboundedSender};
 use crate::error::Failure;
 use crate::seal::ids::{IdHasher, is_hash};
 
-pub use wide::{AdoptStep, Change, Filter, Listed, Page, Place, Reader, Start, Sweep, Wide};
+pub use wide::{
+    AdoptStep, Change, Filter, Listed, Page, Place, Reader, Start, Sweep, SweepNumber, Wide,
+};
 
 /// A session id, shared between the queue, the batch and the command.
 pub type Id = Arc<str>;

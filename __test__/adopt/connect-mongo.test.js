@@ -30,19 +30,9 @@ async function filled(t, version, sessions, options) {
   const theirs = await connectMongo(version, { uri, db, collection, ...options })
   t.after(() => theirs.close())
   for (const [id, session] of Object.entries(sessions)) await theirs.set(id, session)
-  const before = await all(collection)
+  const before = await database.documents(collection)
   const store = database.store({ collection })
   return { collection, theirs, before, store }
-}
-
-async function all(collection) {
-  const documents = await database.collection(collection).find().toArray()
-  return Object.fromEntries(documents.map((document) => [document._id, document]))
-}
-
-async function indexNames(collection) {
-  const indexes = await database.indexes(collection)
-  return indexes.map(({ name }) => name)
 }
 
 const content = () => ({
@@ -83,7 +73,7 @@ for (const version of Object.keys(VERSIONS)) {
             else assert.ok(updatedAt.getTime() >= begin && updatedAt.getTime() <= Date.now())
             assert.deepEqual(await store.get(id), stored())
           }
-          assert.deepEqual(await indexNames(collection), ['expiresAt_1'])
+          assert.deepEqual(await database.indexNames(collection), ['expiresAt_1'])
         })
       }
     }
@@ -102,7 +92,7 @@ for (const version of Object.keys(VERSIONS)) {
         ...{ looked: 1, adopted: 0, left: { ...NOTHING_LEFT, unreadable: 1 } },
         ...{ dropped: [], kept: ['expires_1'] },
       })
-      assert.deepEqual(await all(collection), before)
+      assert.deepEqual(await database.documents(collection), before)
       assert.equal(await store.get('id'), undefined)
       assert.deepEqual((await theirs.get('id')).nested, content().nested)
     })
@@ -238,7 +228,7 @@ describe('connect-mongo 6', { timeout: 60_000 }, () => {
     assert.deepEqual({ looked, adopted }, { looked: 4, adopted: 1 })
     assert.deepEqual(left, { ...NOTHING_LEFT, unfit: 2, other: 1 })
     assert.deepEqual(kept, ['expires_1'])
-    const { deep: left1, nul: left2 } = await all(collection)
+    const { deep: left1, nul: left2 } = await database.documents(collection)
     assert.deepEqual([left1, left2], [before.deep, before.nul])
   })
 })

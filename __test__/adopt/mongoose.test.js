@@ -46,20 +46,10 @@ async function filled(kind, expires, sessions) {
   for (const [id, data] of Object.entries(sessions)) {
     await theirs.set(id, data, HOUR, WRITTEN)
   }
-  const before = await all(collection)
+  const before = await database.documents(collection)
   const store = database.store({ collection })
   store.on('warning', () => {})
   return { collection, theirs, before, store }
-}
-
-async function all(collection) {
-  const documents = await database.collection(collection).find().toArray()
-  return Object.fromEntries(documents.map((document) => [document._id, document]))
-}
-
-async function indexNames(collection) {
-  const indexes = await database.indexes(collection)
-  return indexes.map(({ name }) => name)
 }
 
 const content = () => ({
@@ -74,7 +64,7 @@ for (const kind of Object.keys(STORES)) {
     it('wrote sessions that adopt() takes over: they end when its index would have ended them', async () => {
       const sessions = { a: content(), b: content() }
       const { before, collection, store } = await filled(kind, 7200, sessions)
-      assert.ok((await indexNames(collection)).includes('updatedAt_1'))
+      assert.ok((await database.indexNames(collection)).includes('updatedAt_1'))
       assert.deepEqual(await store.adopt(), {
         ...{ looked: 2, adopted: 2, left: NOTHING_LEFT },
         ...{ dropped: ['updatedAt_1'], kept: [] },
@@ -84,7 +74,7 @@ for (const kind of Object.keys(STORES)) {
         assert.deepEqual(await database.document(id, collection), { ...before[id], expiresAt })
         assert.deepEqual(await store.get(id), session)
       }
-      assert.deepEqual(await indexNames(collection), ['expiresAt_1'])
+      assert.deepEqual(await database.indexNames(collection), ['expiresAt_1'])
     })
 
     it('wrote sessions whose index is gone: they end when koa-session says, else after `expires`', async () => {
@@ -96,7 +86,7 @@ for (const kind of Object.keys(STORES)) {
       const begin = Date.now()
       const other = database.store({ collection, expires: 600 })
       await other.adopt()
-      const adopted = await all(collection)
+      const adopted = await database.documents(collection)
       assert.equal(adopted.timed.expiresAt.getTime(), sessions.timed._expire)
       const end = adopted.untimed.expiresAt.getTime()
       assert.ok(end >= begin + 600_000 && end <= Date.now() + 600_000)
@@ -151,7 +141,7 @@ describe('a collection of both', { timeout: 60_000 }, () => {
     const watch = async (exchange) => {
       // What it is before each of the store's commands.
       const document = await database.document('theirs', collection)
-      const names = await indexNames(collection)
+      const names = await database.indexNames(collection)
       seen.push({
         hasDate: document.updatedAt !== undefined,
         hasIndex: names.includes('updatedAt_1'),

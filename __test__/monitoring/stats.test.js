@@ -8,6 +8,7 @@ const { setTimeout: sleep } = require('node:timers/promises')
 const { Mongoose } = require('mongoose')
 const { SessionStore } = require('../..')
 const { hasServer } = require('../../scripts/servers/mongodb')
+const { CALLS } = require('../support/calls')
 const { useDatabase } = require('../support/database')
 const { Gate } = require('../support/gate')
 const { named, useNetwork } = require('../support/network')
@@ -16,20 +17,6 @@ const { faults } = require('../support/proxy')
 
 const needs = 'transactionNumbers'
 const skip = hasServer(needs) ? false : 'no MongoDB at hand refuses old transaction numbers'
-
-const CALLS = [
-  'get',
-  'set',
-  'touch',
-  'destroy',
-  'all',
-  'ids',
-  'length',
-  'destroyMany',
-  'clear',
-  'adopt',
-  'watch',
-]
 
 /** The outcomes of those calls that have any. */
 function outcomesOf(store) {

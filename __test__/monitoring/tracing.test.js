@@ -8,6 +8,7 @@ const { tracingChannel } = require('node:diagnostics_channel')
 const { describe, it } = require('node:test')
 const { Mongoose } = require('mongoose')
 const { SessionStoreError } = require('../..')
+const { CALLS } = require('../support/calls')
 const { useDatabase } = require('../support/database')
 const { named } = require('../support/network')
 const { failure } = require('../support/outcome')
@@ -15,19 +16,6 @@ const { runInProcess } = require('../support/process')
 
 const database = useDatabase()
 
-const CALLS = [
-  'get',
-  'set',
-  'touch',
-  'destroy',
-  'all',
-  'ids',
-  'length',
-  'destroyMany',
-  'clear',
-  'adopt',
-  'watch',
-]
 const EVENTS = ['start', 'end', 'asyncStart', 'asyncEnd', 'error']
 
 const channelOf = (call) => tracingChannel(`koa-session-mongo-native:${call}`)

@@ -8,6 +8,7 @@ const { describe, it } = require('node:test')
 const { ObjectId } = require('mongodb')
 const { useDatabase } = require('../support/database')
 const { TcpProxy, faults } = require('../support/proxy')
+const { request } = require('../support/request')
 const { storedId } = require('../support/sealed-format')
 
 const KEY = 'a key for ids of more than thirty-two bytes'
@@ -27,12 +28,6 @@ const database = useDatabase({
 
 const hash = (id) => storedId(KEY, id)
 const record = (_id) => database.collection().findOne({ _id })
-
-async function request(from, id, changes) {
-  const request = { ctx: {} }
-  const session = await from.get(id, undefined, request)
-  return () => from.set(id, { ...session, ...changes }, MAX_AGE, request)
-}
 
 describe('with hashIds', { timeout: 60_000 }, () => {
   it('a session is stored under the keyed hash of its id, which storedId() gives', async () => {

@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
 const { useDatabase } = require('../support/database')
+const { request } = require('../support/request')
 const { isSealed } = require('../support/sealed-format')
 
 const KEYS = ['an encryption key of more than thirty-two bytes']
@@ -27,12 +28,6 @@ const stored = async (id) => (await database.collection().findOne({ _id: id })).
 /** Whether all is encrypted but what is koa-session's. */
 const isEncrypted = (data) =>
   Object.entries(data).every(([key, value]) => isSealed(value) !== key.startsWith('_'))
-
-async function request(from, id, changes) {
-  const request = { ctx: {} }
-  const session = await from.get(id, undefined, request)
-  return () => from.set(id, { ...session, ...changes }, MAX_AGE, request)
-}
 
 const SESSION = { a: 1, b: { c: [1] }, 'd.e': null, _expire: 1, _maxAge: 2 }
 

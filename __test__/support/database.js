@@ -87,6 +87,17 @@ class Database {
     return SEALED !== undefined
   }
 
+  /** All of a collection, by id. */
+  async documents(name) {
+    const documents = await this.collection(name).find().toArray()
+    return Object.fromEntries(documents.map((document) => [document._id, document]))
+  }
+
+  async indexNames(name) {
+    const indexes = await this.indexes(name)
+    return indexes.map(({ name }) => name)
+  }
+
   /** The indexes of a collection beside `_id_`, once the store has made its own. */
   async indexes(name) {
     const deadline = Date.now() + INDEX_TIME_LIMIT

@@ -3,7 +3,8 @@
 use mongodb::bson::raw::{CStr, cstr};
 use mongodb::bson::{RawDocument, RawDocumentBuf};
 
-use super::statement::{filter, operator, update_body};
+use super::statement::{filter, update_body};
+use super::stored_session::operator;
 use crate::adopt::Adoption;
 use crate::operation::Id;
 

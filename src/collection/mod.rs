@@ -52,9 +52,9 @@ pub use read::{Reading, Unread};
 pub use server::Availability;
 use server::client;
 pub use statement::{
-    Dates, Statement, delete, delete_matching, write_difference, write_end, write_swap, write_whole,
+    Statement, delete, delete_matching, write_difference, write_end, write_swap, write_whole,
 };
-pub use stored_session::{Attempt, Pending, StoredSession};
+pub use stored_session::{Attempt, Dates, Pending, StoredSession};
 use write::Numbers;
 pub use write::{Answer, Command, Written};
 

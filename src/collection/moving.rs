@@ -5,8 +5,8 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CStr, cstr};
 use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
 
-use super::statement::{Dates, Statement, delete_at, filter, operator, unchanged, update_at};
-use super::stored_session::{Attempt, Pending, StoredSession};
+use super::statement::{Statement, delete_at, filter, unchanged, update_at};
+use super::stored_session::{Attempt, Dates, Pending, StoredSession, operator};
 use crate::operation::Id;
 use crate::record;
 

@@ -1,10 +1,10 @@
 //! The statements of the `update` and `delete` commands.
 
 use mongodb::bson::raw::{CStr, CString, cstr};
-use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf, doc};
 
 use super::query::matching;
-use super::stored_session::{LOOKUP, StoredSession};
+use super::stored_session::{Dates, LOOKUP, StoredSession, operator};
 
 use crate::difference::is_path;
 use crate::error::Failure;
@@ -12,32 +12,6 @@ use crate::operation::{Filter, Id};
 use crate::record;
 use crate::seal::Sealer;
 use crate::seal::lookup::Lookup;
-
-/// What every write of a session renews.
-#[derive(Debug, Clone, Copy)]
-pub struct Dates {
-    pub updated_at: DateTime,
-    pub expires_at: DateTime,
-    /// What a session that is made keeps of it, where it does.
-    pub created_at: Option<DateTime>,
-}
-
-impl Dates {
-    /// Of a write now, after which the session lives for so many milliseconds.
-    pub fn of(lifetime: i64) -> Self {
-        let updated_at = record::now();
-        Dates {
-            updated_at,
-            expires_at: record::expiry(updated_at, lifetime),
-            created_at: None,
-        }
-    }
-
-    pub(super) fn append_to(self, set: &mut RawDocumentBuf) {
-        set.append(cstr!("updatedAt"), self.updated_at);
-        set.append(cstr!("expiresAt"), self.expires_at);
-    }
-}
 
 /// One element of `updates` or `deletes`.
 #[derive(Debug)]
@@ -236,12 +210,6 @@ pub(super) fn filter(id: &str) -> RawDocumentBuf {
     let mut filter = RawDocumentBuf::new();
     filter.append(cstr!("_id"), id);
     filter
-}
-
-pub(super) fn operator<'a>(name: &CStr, value: impl Into<RawBsonRef<'a>>) -> RawDocumentBuf {
-    let mut document = RawDocumentBuf::new();
-    document.append(name, value.into());
-    document
 }
 
 fn update(id: &Id, filter: &RawDocument, change: &RawDocument, upsert: bool) -> Statement {

@@ -4,10 +4,35 @@ use std::borrow::Cow;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CStr, cstr};
-use mongodb::bson::{RawDocument, RawDocumentBuf};
+use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
 
-use super::statement::{Dates, operator};
 use crate::record;
+
+/// What every write of a session renews.
+#[derive(Debug, Clone, Copy)]
+pub struct Dates {
+    pub updated_at: DateTime,
+    pub expires_at: DateTime,
+    /// What a session that is made keeps of it, where it does.
+    pub created_at: Option<DateTime>,
+}
+
+impl Dates {
+    /// Of a write now, after which the session lives for so many milliseconds.
+    pub fn of(lifetime: i64) -> Self {
+        let updated_at = record::now();
+        Dates {
+            updated_at,
+            expires_at: record::expiry(updated_at, lifetime),
+            created_at: None,
+        }
+    }
+
+    pub fn append_to(self, set: &mut RawDocumentBuf) {
+        set.append(cstr!("updatedAt"), self.updated_at);
+        set.append(cstr!("expiresAt"), self.expires_at);
+    }
+}
 
 /// A session as it is stored.
 pub struct StoredSession<'a> {
@@ -74,3 +99,10 @@ impl StoredSession<'_> {
 
 /// The field of a record beside `data` in which the hashes stand by which a session is found.
 pub const LOOKUP: &CStr = cstr!("lookup");
+
+/// A document of one element, such as `{ $set: … }`.
+pub fn operator<'a>(name: &CStr, value: impl Into<RawBsonRef<'a>>) -> RawDocumentBuf {
+    let mut document = RawDocumentBuf::new();
+    document.append(name, value.into());
+    document
+}

@@ -10,11 +10,10 @@ use tokio::time::Instant;
 use super::Completions;
 use super::doubts::Doubt;
 use super::lanes::Route;
-use super::wide::SweepNumber;
 use crate::batch::{self, Ended, Leave};
 use crate::collection::{Collection, Recall, Trip, Unanswered};
 use crate::error::Code;
-use crate::operation::{Id, Operation, Outcome, Start};
+use crate::operation::{Id, Operation, Outcome, Start, SweepNumber};
 
 /// A batch on its way.
 pub struct Errand {

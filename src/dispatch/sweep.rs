@@ -9,9 +9,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::Completions;
 use super::errand::{News, report};
-use super::wide::SweepNumber;
 use crate::error::Failure;
-use crate::operation::{Action, Id, Operation, Outcome, Page, Start};
+use crate::operation::{Action, Id, Operation, Outcome, Page, Start, SweepNumber};
 use crate::record;
 
 const MOST_ROUNDS: u32 = 3;

@@ -22,7 +22,9 @@ use super::lanes::Kind;
 use super::sweep::Sweeper;
 use super::worker::Worker;
 use crate::batch::look;
-use crate::operation::{Action, Caller, Filter, Id, Operation, Outcome, Reader, Start, Wide};
+use crate::operation::{
+    Action, Caller, Filter, Id, Operation, Outcome, Reader, Start, SweepNumber, Wide,
+};
 use crate::seal::ids::is_hash;
 
 /// How long what is called after a sweep waits for it.
@@ -49,8 +51,6 @@ pub struct WideOperations {
     /// Operations on single sessions that are held back.
     behind: VecDeque<Arc<Operation>>,
 }
-
-pub type SweepNumber = u64;
 
 struct SweepUnderWay {
     operation: Arc<Operation>,

@@ -18,11 +18,14 @@ pub struct Filter {
     pub has_operators: bool,
 }
 
+/// Which sweep of a store.
+pub type SweepNumber = u64;
+
 /// Who reads page by page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reader {
     Listing(u32),
-    Sweep(u64),
+    Sweep(SweepNumber),
     Watch(u64),
 }
 
