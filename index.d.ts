@@ -157,7 +157,7 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    *
    * Each search takes at most `timeoutMS`, and so does each session. Where some cannot be ended, the
    * others are, and then it rejects: as {@link all} does, and with `ERR_SESSION_ID` if `except` is given and
-   * is neither a string nor a list of strings. It may be called again.
+   * is neither a string nor a list of strings, or one is empty. It may be called again.
    *
    * For whoever listens, `destroy` is emitted for each live session, by its stored id.
    *
@@ -170,7 +170,7 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
        * An id or ids of sessions that stay, such as the one that the request is in:
        * `ctx.session.externalKey`, as koa-session 6.2 and later have it. After
        * `ctx.session.regenerate()` that still is the id from before, so end the others first.
-       * `undefined` is refused. With `hashIds` a stored id, as listings give it, will do.
+       * `undefined` and an empty string are refused. With `hashIds` a stored id, as listings give it, will do.
        */
       except?: string | readonly string[]
     },

@@ -125,7 +125,9 @@ describe('a filter', { timeout: 60_000 }, () => {
     null: [null, /has to be an object/],
     'a text': ['userInfo.id', /has to be an object/],
     'a list of filters': [[{ a: 1 }], /has to be an object/],
-    'a Map': [new Map([['a', 1]]), /has to be an object/],
+    'a Map': [new Map([['a', 1]]), /has to be an object.*given was a Map$/],
+    'a promise of a filter': [Promise.resolve({ a: 1 }), /has to be an object.*was a Promise$/],
+    'an instance of a class': [new (class Own {})(), /has to be an object.*given was an Own$/],
     'a path that begins with $': [{ $where: 'true' }, /names paths.*operators: true/],
     'a path with an operator in it': [{ 'userInfo.$gt': 1 }, /names paths/],
     'an empty path': [{ '': 1 }, /names paths/],
@@ -248,7 +250,7 @@ describe('a filter', { timeout: 60_000 }, () => {
     assert.equal(code, 'ERR_SESSION_ID')
     assert.match(message, /'except' is undefined.*or leave it out/)
     // biome-ignore lint/suspicious/noSparseArray: what is not there is no id either.
-    for (const except of [null, [undefined], [,], [['a']], new Set(['a']), 5]) {
+    for (const except of [null, '', ['a', ''], [undefined], [,], [['a']], new Set(['a']), 5]) {
       assert.equal((await failure(store.destroyMany(filter, { except }))).code, 'ERR_SESSION_ID')
     }
   })
@@ -259,9 +261,12 @@ describe('a filter', { timeout: 60_000 }, () => {
   })
 
   it('refuses options that are none', async () => {
-    for (const options of ['operators', 1, [], () => {}]) {
-      const { code } = await failure(store.length({ 'userInfo.id': 42 }, options))
-      assert.equal(code, 'ERR_OPTIONS')
+    const promise = Promise.resolve({ except: 'a' })
+    for (const options of ['operators', 1, [], () => {}, promise, new Map([['except', 'a']])]) {
+      for (const call of ['length', 'destroyMany']) {
+        const { code } = await failure(store[call]({ 'userInfo.id': 42 }, options))
+        assert.equal(code, 'ERR_OPTIONS')
+      }
     }
   })
 
@@ -289,6 +294,11 @@ describe('a filter', { timeout: 60_000 }, () => {
       { $or: 1 },
     ]) {
       assert.equal((await failure(ids(filter))).code, 'ERR_OPTIONS')
+    }
+    for (const filter of [{ $where: 'true' }, { $or: [{ $expr: {} }] }]) {
+      const { message } = await failure(ids(filter))
+      assert.match(message, /the operators at the top of a filter are \$and, \$or, \$nor$/)
+      assert.doesNotMatch(message, /operators: true/)
     }
   })
 

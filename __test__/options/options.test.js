@@ -252,7 +252,13 @@ describe('options', () => {
     assert.equal(given({ tls: { secret: 1 } }), 'an object')
     assert.equal(given({ tls: () => 'secret' }), 'a function')
     assert.equal(given({ connection: 5 }), 'a number')
+    assert.equal(given({ connection: new URL('mongodb://user:secret@host') }), 'a URL')
+    assert.equal(given({ connection: new String('mongodb://user:secret@host') }), 'a String')
+    assert.equal(given({ connection: { secret: 1 } }), 'an object')
+    assert.equal(given({ connection: new (class {})() }), 'an object')
     assert.match(refusal('mongodb://user:secret@host', ['secret']), /given was a string/)
+    assert.match(refusal(Promise.resolve({ connection })), /given was a Promise/)
+    assert.match(refusal(new Map([['connection', connection]])), /given was a Map/)
 
     const wrong = {
       collection: ['', 'system.sessions', 'a$b', 'a\0b', '.a', 5, null],

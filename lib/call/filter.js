@@ -2,7 +2,7 @@
 
 const { SessionStoreError, optionsError } = require('../errors')
 const { looking } = require('../options/given')
-const { describe, isRecord } = require('../options/kinds')
+const { describe, isPlain, isRecord } = require('../options/kinds')
 const { decoder, encode } = require('../values/values')
 
 /**
@@ -169,10 +169,10 @@ function readExcept(except) {
     )
   }
   const ids = Array.isArray(except) ? Array.from(except) : [except]
-  if (!ids.every((id) => typeof id === 'string')) {
+  if (!ids.every((id) => typeof id === 'string' && id !== '')) {
     throw new SessionStoreError(
       'ERR_SESSION_ID',
-      "'except' has to be a session id, or a list of ids",
+      "'except' has to be a session id, or a list of ids, and no id is empty",
     )
   }
   return ids
@@ -233,9 +233,11 @@ function checkPath(path, operators) {
   }
   const keys = path.split('.')
   if (path.includes('\0') || keys.some((key) => key === '' || key.startsWith('$'))) {
+    const those = `the operators at the top of a filter are ${JOINING.join(', ')}`
+    const advice = operators ? those : `${ADVICE}; ${those}`
     throw optionsError(
       `a filter names paths in the session, such as 'userInfo.id': '${path}' is none` +
-        (path.startsWith('$') ? `; ${ADVICE}, ${JOINING.join(', ')} at the top` : ''),
+        (path.startsWith('$') ? `; ${advice}` : ''),
     )
   }
 }
@@ -258,13 +260,6 @@ function checkLiteral(path, value) {
     }
     checkLiteral(path, inner)
   }
-}
-
-/** @param {object} value */
-function isPlain(value) {
-  const prototype = Object.getPrototypeOf(value)
-  // That of another realm, too.
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 module.exports = { readFilter, readSweep }

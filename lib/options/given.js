@@ -6,7 +6,7 @@
 
 const { types } = require('node:util')
 const { SessionStoreError, optionsError } = require('../errors')
-const { nameOfThrown, withArticle } = require('../values/wording')
+const { nameOfClass, withArticle } = require('../values/wording')
 
 /**
  * @template Result
@@ -21,7 +21,7 @@ function looking(what, look) {
       throw error
     }
     // Its words are the application's.
-    const thrown = withArticle(nameOfThrown(error))
+    const thrown = withArticle(nameOfClass(error))
     throw optionsError(`${what} cannot be read: ${thrown} was thrown meanwhile`)
   }
 }

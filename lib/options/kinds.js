@@ -1,6 +1,8 @@
 'use strict'
 
+const { types } = require('node:util')
 const { isBson } = require('../values/bson-classes')
+const { nameOfClass, withArticle } = require('../values/wording')
 
 /**
  * What a value may be.
@@ -35,10 +37,13 @@ function describe(value) {
   if (typeof value === 'number') {
     return describeNumber(value)
   }
-  if (typeof value === 'object') {
-    return Array.isArray(value) ? 'an array' : 'an object'
+  if (typeof value !== 'object') {
+    return `a ${typeof value}`
   }
-  return `a ${typeof value}`
+  if (Array.isArray(value)) {
+    return 'an array'
+  }
+  return isPlain(value) ? 'an object' : withArticle(nameOfClass(value, 'object'))
 }
 
 /** @param {number} value */
@@ -58,9 +63,21 @@ function isText(value) {
   return typeof value === 'string' && value !== '' && !UNSENDABLE.test(value)
 }
 
-/** @param {unknown} value @returns {value is Record<string, any>} */
+/**
+ * An object that says something by its properties: a promise that was not awaited would say nothing.
+ * @param {unknown} value
+ * @returns {value is Record<string, any>}
+ */
 function isRecord(value) {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  const isOther = Array.isArray(value) || types.isPromise(value) || types.isMap(value)
+  return typeof value === 'object' && value !== null && !isOther
+}
+
+/** @param {object} value */
+function isPlain(value) {
+  const prototype = Object.getPrototypeOf(value)
+  // That of another realm, too.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /**
@@ -249,6 +266,7 @@ module.exports = {
   kind,
   describe,
   has,
+  isPlain,
   isRecord,
   text,
   flag,

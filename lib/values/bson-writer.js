@@ -5,7 +5,7 @@ const { BsonBytes, TYPE } = require('./bson-bytes')
 const { documentOfDBRef, elementOf } = require('./bson-values')
 const { SessionStoreError } = require('../errors')
 const { formless, hasOwnForm, isBsonValue, isBytes, isDate, isMap } = require('./forms')
-const { formatPath, nameOfThrown, withArticle } = require('./wording')
+const { formatPath, nameOfClass, withArticle } = require('./wording')
 
 /** How deep objects and arrays may nest inside a session; `MAX_DEPTH` in Rust is the same limit. */
 const MAX_DEPTH = 100
@@ -59,7 +59,7 @@ class BsonWriter {
         throw error
       }
       // Its text is the application's, and may show content.
-      throw this.#refusal(`cannot be read: it threw ${withArticle(nameOfThrown(error))}`)
+      throw this.#refusal(`cannot be read: it threw ${withArticle(nameOfClass(error))}`)
     }
     const bytes = this.#out.document()
     if (!bytes) {

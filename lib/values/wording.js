@@ -22,20 +22,21 @@ function formatPath(path, root) {
 
 /** @param {string} noun */
 function withArticle(noun) {
-  return /^[AEIOU]/.test(noun) ? `an ${noun}` : `a ${noun}`
+  return /^([aeio]|un)/i.test(noun) ? `an ${noun}` : `a ${noun}`
 }
 
 /**
- * The class of what an application threw, which may be anything.
- * @param {any} thrown
+ * The class of what an application gave, or threw, which may be anything.
+ * @param {any} value
+ * @param {string} [otherwise] where the class has no name
  */
-function nameOfThrown(thrown) {
+function nameOfClass(value, otherwise = 'value') {
   try {
-    const { name } = thrown.constructor
-    return typeof name === 'string' && name !== '' ? name : 'value'
+    const { name } = value.constructor
+    return typeof name === 'string' && name !== '' ? name : otherwise
   } catch {
-    return 'value'
+    return otherwise
   }
 }
 
-module.exports = { formatPath, nameOfThrown, withArticle }
+module.exports = { formatPath, nameOfClass, withArticle }
