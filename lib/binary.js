@@ -100,7 +100,9 @@ function binaryError(error) {
 /** @param {string} line without the folders of this machine */
 function inWords(line) {
   const missing = /^Cannot find module '(?:\.\/)?(.+?)'/.exec(line)
-  return missing ? `${missing[1]} (not there)` : line.replace(/(?:[a-z]:)?[\\/]\S*[\\/]/gi, '')
+  return missing
+    ? `${missing[1]} (not there)`
+    : line.replace(/(?:[a-z]:)?[\\/]\S*[\\/]/gi, '').replace(/\.$/, '')
 }
 
 /** @param {string} reasons */
@@ -109,6 +111,9 @@ function advice(reasons) {
   const platforms = Object.keys(optionalDependencies)
     .filter((name) => name.startsWith(`${NAME}-`))
     .map((name) => name.slice(NAME.length + 1))
+  if (/addons is disabled/.test(reasons)) {
+    return 'Start Node without --no-addons, and where it has --permission, with --allow-addons.'
+  }
   if (/GLIBC/.test(reasons)) {
     return `The C library of this system is too old for it: build ${NAME} from its source here (${BUILD}).`
   }

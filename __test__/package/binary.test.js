@@ -32,7 +32,7 @@ function install(name, change) {
 }
 
 /** What two stores in such an application are told, as it is printed. */
-async function run(application) {
+async function run(application, flags = []) {
   const script = `
     const SessionStore = require('${NAME}')
     for (const attempt of [1, 2]) {
@@ -45,7 +45,7 @@ async function run(application) {
       }
     }`
   const options = { cwd: application, env: { ...process.env, NODE_OPTIONS: '' } }
-  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], options)
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, '-e', script], options)
   return stdout.trim().split('\n').map(JSON.parse)
 }
 
@@ -93,6 +93,15 @@ describe('a package whose addon cannot be used', { timeout: 60_000 }, () => {
       assert.match(message, new RegExp(`npx ${NAME} build`))
       assert.equal(message.includes('--include=optional'), platforms.length > 0)
       assert.equal(message.includes(platforms.join(', ')), true)
+    }
+  })
+
+  it('says that Node was told to load none', async () => {
+    const application = install('disabled', (file) => fs.copyFileSync(addon, file))
+    for (const { code, message } of await run(application, ['--no-addons'])) {
+      assert.equal(code, 'ERR_BINARY')
+      assert.match(message, /does not load\. .*Start Node without --no-addons/)
+      assert.doesNotMatch(message, /build|install/)
     }
   })
 
