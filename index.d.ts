@@ -38,8 +38,9 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
 
   /**
    * The Mongoose model over the collection, registered as `name`; `undefined` if `connection` is
-   * not Mongoose's. A model over the same collection that Mongoose had under that name before is left
-   * as it was.
+   * not Mongoose's. Mongoose's `syncIndexes()` and `cleanIndexes()` leave the store's indexes alone. A
+   * model over the same collection that Mongoose had under that name before is left as it was, and by
+   * it they drop what its schema does not name: the store makes its indexes again as sessions are made.
    */
   readonly session?: any
 

@@ -5,6 +5,7 @@
 
 const assert = require('node:assert/strict')
 const { afterEach, beforeEach, describe, it } = require('node:test')
+const { promisify } = require('node:util')
 const { Mongoose } = require('mongoose')
 const { SessionStore } = require('../..')
 const { useDatabase } = require('../support/database')
@@ -98,6 +99,30 @@ describe('the name of a Mongoose model', { timeout: 60_000 }, () => {
     assert.throws(() => open({ collection: 'others', db: `${database.name}_x` }), {
       code: 'ERR_OPTIONS',
     })
+  })
+
+  it('can be among those whose indexes Mongoose synchronizes: the store’s own stay', async () => {
+    for (const version of ['mongoose-6', 'mongoose-7', 'mongoose-8', 'mongoose']) {
+      const theirs = new (require(version).Mongoose)()
+      await theirs.connect(database.uri, { dbName: database.name })
+      const store = open({ connection: theirs, collection: version, indexes: ['user.id'] })
+      await store.set('id', { user: { id: 1 } })
+      const names = async () => (await store.session.collection.indexes()).map(({ name }) => name)
+      const before = await names()
+      assert.deepEqual(before.sort(), ['_id_', 'data.user.id_1', 'expiresAt_1'])
+      await theirs.syncIndexes()
+      await theirs.connection.syncIndexes()
+      assert.deepEqual(await store.session.syncIndexes(), [])
+      assert.deepEqual(await store.session.cleanIndexes(), [])
+      assert.deepEqual(await store.session.diffIndexes(), { toDrop: [], toCreate: [] })
+      if (version === 'mongoose-6') {
+        const sync = promisify(store.session.syncIndexes).bind(store.session)
+        assert.deepEqual(await sync({}), [])
+      }
+      assert.deepEqual((await names()).sort(), before, version)
+      await store.close()
+      await theirs.disconnect()
+    }
   })
 
   it('finds the sessions to sign somebody out, and no others', async () => {

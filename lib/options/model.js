@@ -22,10 +22,24 @@ function registerModel({ owner, Schema, connection }, { name, collection, db, it
   // The store alone makes the collection and its index; what it stores is what the model shows.
   const options = { autoCreate: false, autoIndex: false, minimize: false, versionKey: false }
   try {
-    return home.model(name, new Schema(fields, options), collection)
+    const schema = new Schema(fields, options)
+    schema.static('diffIndexes', noDifference)
+    return home.model(name, schema, collection)
   } catch (error) {
     throw optionsError(`the Mongoose model '${name}' cannot be registered`, error)
   }
+}
+
+/**
+ * In the place of what Mongoose's syncIndexes() and cleanIndexes() go by, also those of a whole
+ * connection. They drop what the schema does not name, and the indexes are the store's own.
+ * @param {...any} given options; in Mongoose 6 there may be a callback behind them
+ */
+async function noDifference(...given) {
+  const difference = { toDrop: [], toCreate: [] }
+  const callback = given.find((one) => typeof one === 'function')
+  callback?.(null, difference)
+  return difference
 }
 
 /**
