@@ -11,6 +11,7 @@
 
 const { EventEmitter } = require('node:events')
 const { adopt } = require('./lib/call/adopt')
+const { checkString, ctxOf, refuseCallback } = require('./lib/call/arguments')
 const { Listing } = require('./lib/call/listing')
 const { SessionStoreError } = require('./lib/errors')
 // Not with the first store: a test suite may have faked the timers by then.
@@ -62,11 +63,12 @@ class SessionStore extends EventEmitter {
 
   /**
    * @param {string} id
-   * @param {number | 'session'} [_maxAge]
+   * @param {number | 'session'} [maxAge]
    * @param {{ ctx?: object }} [request]
    */
-  get(id, _maxAge, request) {
-    return this.#call(() => {
+  get(id, maxAge, request) {
+    return SessionStore.#call(this, () => {
+      refuseCallback(maxAge)
       return this.#check(id) ? this.#link.get(id, ctxOf(request)) : undefined
     })
   }
@@ -78,7 +80,7 @@ class SessionStore extends EventEmitter {
    * @param {{ ctx?: object }} [request]
    */
   set(id, data, maxAge, request) {
-    return this.#call(() => {
+    return SessionStore.#call(this, () => {
       if (!this.#check(id)) {
         const message = `a session id has to be 1 to ${MAX_ID_BYTES} bytes of well-formed Unicode`
         throw new SessionStoreError('ERR_SESSION_ID', message)
@@ -92,7 +94,7 @@ class SessionStore extends EventEmitter {
    * @param {{ ctx?: object }} [request]
    */
   destroy(id, request) {
-    return this.#call(() => {
+    return SessionStore.#call(this, () => {
       return this.#check(id) ? this.#link.destroy(id, ctxOf(request), this.#announce) : undefined
     })
   }
@@ -108,7 +110,7 @@ class SessionStore extends EventEmitter {
    * @param {number | 'session' | null} [maxAge]
    */
   touch(id, maxAge) {
-    return this.#call(() => {
+    return SessionStore.#call(this, () => {
       if (!this.#check(id)) {
         return false
       }
@@ -127,7 +129,7 @@ class SessionStore extends EventEmitter {
    * @param {{ operators?: boolean }} [options]
    */
   all(filter, options) {
-    return this.#list(() => this.#link.many.all(filter, options))
+    return SessionStore.#list(this, () => this.#link.many.all(filter, options))
   }
 
   /**
@@ -135,7 +137,7 @@ class SessionStore extends EventEmitter {
    * @param {{ operators?: boolean }} [options]
    */
   ids(filter, options) {
-    return this.#list(() => this.#link.many.ids(filter, options))
+    return SessionStore.#list(this, () => this.#link.many.ids(filter, options))
   }
 
   /**
@@ -143,7 +145,7 @@ class SessionStore extends EventEmitter {
    * @param {{ operators?: boolean }} [options]
    */
   length(filter, options) {
-    return this.#call(() => this.#link.many.length(filter, options))
+    return SessionStore.#call(this, () => this.#link.many.length(filter, options))
   }
 
   /**
@@ -151,7 +153,9 @@ class SessionStore extends EventEmitter {
    * @param {{ except?: string | string[], operators?: boolean }} [options]
    */
   destroyMany(filter, options) {
-    return this.#call(() => this.#link.many.destroyMany(filter, options, this.#isHeard('destroy')))
+    return SessionStore.#call(this, () =>
+      this.#link.many.destroyMany(filter, options, this.#isHeard('destroy')),
+    )
   }
 
   /**
@@ -160,15 +164,19 @@ class SessionStore extends EventEmitter {
    */
   watch(filter, options) {
     try {
-      this.#checkOpen()
+      SessionStore.#checkOpen(this)
       return this.#link.many.watch(filter, options)
     } catch (error) {
       return notWatching(error)
     }
   }
 
-  clear() {
-    return this.#call(() => this.#link.many.clear(this.#isHeard('destroy')))
+  /** @param {unknown[]} given */
+  clear(...given) {
+    return SessionStore.#call(this, () => {
+      given.forEach(refuseCallback)
+      return this.#link.many.clear(this.#isHeard('destroy'))
+    })
   }
 
   stats() {
@@ -176,13 +184,19 @@ class SessionStore extends EventEmitter {
   }
 
   adopt() {
-    const send = (/** @type {any} */ step) => this.#call(() => this.#link.many.adopt(step))
-    return this.#call(() => adopt(send, this.#lifetime()))
+    const send = (/** @type {any} */ step) =>
+      SessionStore.#call(this, () => this.#link.many.adopt(step))
+    return SessionStore.#call(this, () => adopt(send, this.#lifetime()))
   }
 
   close() {
-    this.#closed ??= this.#link.close()
-    return this.#closed
+    try {
+      SessionStore.#checkStore(this)
+      this.#closed ??= this.#link.close()
+      return this.#closed
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   // Node 20 gives `Symbol` this one in its own realm only, not in that of a test runner.
@@ -190,8 +204,20 @@ class SessionStore extends EventEmitter {
     return this.close()
   }
 
-  #checkOpen() {
-    if (this.#closed) {
+  /** @param {unknown} value what a call was made on */
+  static #checkStore(value) {
+    if (typeof value !== 'object' || value === null || !(#link in value)) {
+      const message =
+        'this call was not made on a SessionStore: write store.get(id), or bind what you take from ' +
+        'the store; a Proxy, or an object that inherits from the store, is none'
+      throw new SessionStoreError('ERR_OPTIONS', message)
+    }
+  }
+
+  /** @param {SessionStore} store */
+  static #checkOpen(store) {
+    SessionStore.#checkStore(store)
+    if (store.#closed) {
       throw new SessionStoreError('ERR_CLOSED', 'the session store is closed')
     }
   }
@@ -199,12 +225,13 @@ class SessionStore extends EventEmitter {
   /**
    * No call throws: what is wrong with it rejects. Adds no promise to that of the call, nor a turn.
    * @template Result
+   * @param {SessionStore} store
    * @param {() => Result | Promise<Result>} call
    * @returns {Promise<Result>}
    */
-  #call(call) {
+  static #call(store, call) {
     try {
-      this.#checkOpen()
+      SessionStore.#checkOpen(store)
       return Promise.resolve(call())
     } catch (error) {
       return Promise.reject(error)
@@ -214,14 +241,16 @@ class SessionStore extends EventEmitter {
   /**
    * What is wrong with the arguments is told by the first page.
    * @template Item
+   * @param {SessionStore} store
    * @param {() => import('./lib/call/listing').Pages<Item>} open
    */
-  #list(open) {
+  static #list(store, open) {
     try {
+      SessionStore.#checkOpen(store)
       const pages = open()
       return new Listing({
-        next: (listing, after) => this.#call(() => pages.next(listing, after)),
-        leave: (listing) => this.#call(() => pages.leave(listing)),
+        next: (listing, after) => SessionStore.#call(store, () => pages.next(listing, after)),
+        leave: (listing) => SessionStore.#call(store, () => pages.leave(listing)),
       })
     } catch (error) {
       const fail = () => Promise.reject(error)
@@ -248,6 +277,7 @@ class SessionStore extends EventEmitter {
   #lifetime(maxAge) {
     const isUnsaid = maxAge === undefined || maxAge === null || maxAge === 'session'
     if (!isUnsaid && (typeof maxAge !== 'number' || Number.isNaN(maxAge))) {
+      refuseCallback(maxAge)
       const message = "maxAge has to be a number of milliseconds, or 'session'"
       throw new SessionStoreError('ERR_SESSION_VALUE', message)
     }
@@ -282,30 +312,6 @@ function notWatching(error) {
 function announce(store, event, id) {
   if (store && event !== 'unchanged' && store.listenerCount(event) > 0) {
     process.nextTick(() => store.emit(event, id))
-  }
-}
-
-/**
- * @param {unknown} id
- * @returns {asserts id is string}
- */
-function checkString(id) {
-  if (typeof id !== 'string') {
-    throw new SessionStoreError('ERR_SESSION_ID', 'a session id has to be a string')
-  }
-}
-
-/**
- * The request that a call is part of.
- * @param {{ ctx?: object } | undefined} request
- */
-function ctxOf(request) {
-  try {
-    return request?.ctx
-  } catch {
-    // Its words are the application's.
-    const message = 'the `ctx` of the request cannot be read: it threw an error'
-    throw new SessionStoreError('ERR_SESSION_VALUE', message)
   }
 }
 

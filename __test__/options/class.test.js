@@ -9,6 +9,10 @@ const SessionStore = require('../..')
 
 const options = { connection: 'mongodb://127.0.0.1:1' }
 
+async function assertRejects(promise, code, message) {
+  await assert.rejects(promise, { name: 'SessionStoreError', code, message })
+}
+
 describe('SessionStore', () => {
   it('called without `new` says what to do', () => {
     const called = {
@@ -34,6 +38,54 @@ describe('SessionStore', () => {
       assert.equal(store.constructor, SessionStore)
       await store.close()
     }
+  })
+
+  it('has calls that reject, not throw, where they are made on something else', async () => {
+    const store = new SessionStore(options)
+    const others = [undefined, null, 'store', {}, Object.create(store), new Proxy(store, {})]
+    const calls = [
+      'get',
+      'set',
+      'destroy',
+      'touch',
+      'length',
+      'destroyMany',
+      'clear',
+      'adopt',
+      'close',
+    ]
+    const expected = [/^ERR_OPTIONS$/, /not made on a SessionStore/]
+    for (const other of others) {
+      for (const call of [
+        ...calls.map((name) => () => store[name].call(other, 'id', {})),
+        () => store.all.call(other).toArray(),
+        () => store.ids.call(other).toArray(),
+        () => store.watch.call(other).next(),
+      ]) {
+        await assertRejects(call(), ...expected)
+      }
+    }
+    await store.close()
+  })
+
+  it('has calls that refuse a callback, for which whoever passes it would wait', async () => {
+    const store = new SessionStore(options)
+    const callback = () => assert.fail('nobody calls it')
+    for (const call of [
+      () => store.get('id', callback),
+      () => store.get('id', 1000, callback),
+      () => store.set('id', {}, callback),
+      () => store.set('id', {}, 1000, callback),
+      () => store.destroy('id', callback),
+      () => store.touch('id', callback),
+      () => store.clear(callback),
+    ]) {
+      await assertRejects(call(), /^ERR_OPTIONS$/, /takes no callback: its calls return promises/)
+    }
+    for (const call of ['all', 'ids']) {
+      await assertRejects(store[call](callback).toArray(), /^ERR_OPTIONS$/, /given was a function/)
+    }
+    await store.close()
   })
 
   it('can be extended', async () => {
