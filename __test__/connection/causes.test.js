@@ -8,7 +8,9 @@ const { SessionStore } = require('../..')
 const { startServer } = require('../../scripts/servers/mongodb')
 const { freePort, openHttp, openSilence, openTls } = require('../support/front')
 const { issue, useCertificates } = require('../support/certificates')
+const { ReplicaSet } = require('../support/deployment')
 const { causeOf, failure, next } = require('../support/outcome')
+const { TcpProxy, faults } = require('../support/proxy')
 
 /** Too long for a name in the DNS, so that nobody needs to be asked. */
 const UNRESOLVABLE = `${'x'.repeat(64)}.invalid`
@@ -128,6 +130,44 @@ describe('the cause of ERR_UNAVAILABLE', { timeout: 120_000 }, () => {
     store.on('warning', () => {})
     assert.equal((await failure(store.get('id'))).cause.message, `127.0.0.1:${port}: no answer yet`)
     await store.close()
+  })
+
+  it('names a primary that said it is none when it was asked to work', async () => {
+    const proxy = await TcpProxy.open(server.port)
+    opened.push({ close: () => proxy.close() })
+    proxy.inject((exchange) => {
+      proxy.mute()
+      return faults.fail({ errorCode: 10107 })(exchange)
+    })
+    const cause = await causeOf({ connection: proxy.uri })
+    assert.match(cause, /^127\.0\.0\.1:\d+: is not the primary, or is stopping \(.*code 10107\)$/)
+  })
+
+  it('names a primary that knows of no later election than others do', async () => {
+    const set = new ReplicaSet()
+    await set.open(3)
+    try {
+      const store = set.store({ serverSelectionTimeoutMS: 1500, timeoutMS: 1500 })
+      store.on('warning', () => {})
+      set.elect(0)
+      await store.set('id', {})
+      set.forgetElections()
+      for (const proxy of set.proxies) proxy.reset()
+      let error
+      do
+        error = await store.set('id', {}).then(
+          () => undefined,
+          (reason) => reason,
+        )
+      while (error === undefined)
+      assert.equal(error.code, 'ERR_UNAVAILABLE')
+      assert.ok(
+        error.cause.message.includes(`${set.hosts[0]}: is a former primary`),
+        error.cause.message,
+      )
+    } finally {
+      await set.close()
+    }
   })
 
   it('names what was wrong last, with every operation', async () => {

@@ -6,6 +6,8 @@ const { inspect } = require('node:util')
 const { MongoClient } = require('mongodb')
 const { SessionStore, SessionStoreError } = require('../..')
 const { startServer } = require('../../scripts/servers/mongodb')
+const { named, useNetwork } = require('../support/network')
+const { GREETINGS } = require('../support/proxy')
 
 const MIB = 1024 * 1024
 const SECRET = 'do-not-show-this'
@@ -240,4 +242,61 @@ describe('errors of a server that does not answer', () => {
 test('no error shows a password, a session id or session content', () => {
   assert.ok(seen.length > 30)
   for (const text of seen) assert.ok(!text.includes(SECRET), text)
+})
+
+describe('a server that takes smaller messages', { timeout: 60_000 }, () => {
+  const network = useNetwork()
+  const LIMIT = 100_000
+
+  test('gets each of many large sessions by itself', async () => {
+    const store = await behind(network)
+    const content = { text: 'x'.repeat(LIMIT / 5) }
+    const ids = named('large', 20)
+    await Promise.all(ids.map((id) => store.set(id, content)))
+    assert.equal((await network.stored(ids)).size, ids.length)
+  })
+
+  test('is too small for one alone, and the others are stored', async () => {
+    const store = await behind(network)
+    const content = (id) => ({ text: 'x'.repeat(id === ids[3] ? 2 * LIMIT : LIMIT / 20) })
+    const ids = named('mixed', 8)
+    const ended = await Promise.allSettled(ids.map((id) => store.set(id, content(id))))
+    const codes = ended.map(({ reason }) => reason?.code)
+    assert.deepEqual(
+      codes,
+      ids.map((id) => (id === ids[3] ? 'ERR_SESSION_TOO_LARGE' : undefined)),
+    )
+  })
+
+  async function behind(network) {
+    network.proxy.disguise({
+      reply(body, { command }) {
+        if (GREETINGS.includes(command)) body.maxMessageSizeBytes = LIMIT
+      },
+    })
+    const store = network.store()
+    await store.get('first')
+    return store
+  }
+})
+
+describe('a reply of a length that cannot be', { timeout: 60_000 }, () => {
+  const network = useNetwork()
+
+  test('is malformed, not a mistake in the options, and what comes next works', async () => {
+    const store = network.store({ timeoutMS: 3000 })
+    await store.set('id', { a: 1 })
+    const shorten = async (exchange) => {
+      await exchange.send()
+      const reply = Buffer.from(await exchange.reply())
+      reply.writeInt32LE(-1, 0)
+      await exchange.answer(reply)
+    }
+    for (const call of [() => store.get('id'), () => store.set('id', { a: 2 })]) {
+      network.proxy.inject(shorten)
+      await assertFails(call(), 'ERR_SESSION_VALUE')
+    }
+    await store.set('id', { a: 3 })
+    assert.deepEqual(await store.get('id'), { a: 3 })
+  })
 })

@@ -225,6 +225,30 @@ describe('touchAfter, at or above the life of a session', { timeout: 60_000 }, (
 })
 
 describe('touchAfter, with expires', { timeout: 60_000 }, () => {
+  const MINUTE = 60_000
+  const config = { maxAge: MINUTE, rolling: true }
+
+  it('ends no cookie of a shorter life that is in use', async (t) => {
+    const lasting = database.store({ touchAfter: 3600, expires: 86400 })
+    const visitor = await startSession(t, { ...config, store: lasting })
+    await age(visitor.id, MINUTE / 4)
+    assert.ok(!(await effects(visitor, () => visitor.read())).written)
+    for (let visit = 0; visit < 4; visit++) {
+      await age(visitor.id, MINUTE * 0.7)
+      assert.deepEqual(await visitor.read(), { count: 1 })
+    }
+  })
+
+  it('ends none that touch() renews', async (t) => {
+    const lasting = database.store({ touchAfter: 3600, expires: 86400 })
+    const visitor = await startSession(t, { ...config, store: lasting })
+    for (let time = 0; time < 4; time++) {
+      await age(visitor.id, MINUTE * 0.7)
+      assert.equal(await lasting.touch(visitor.id), true)
+    }
+    assert.deepEqual(await visitor.read(), { count: 1 })
+  })
+
   it('counts from the last write as well', async () => {
     const lasting = database.store({ touchAfter: 3600, expires: 86400 })
     await lasting.set('lasting', { a: 1 })

@@ -100,6 +100,11 @@ class ReplicaSet extends Deployment {
     this.#elections++
   }
 
+  /** The primary knows of no election but the first, as one that was set up anew from an old backup. */
+  forgetElections() {
+    this.#elections = 0
+  }
+
   /** A member that is not the primary executes no write. */
   refuses(index, command) {
     return index !== this.primary && WRITES.includes(command) ? NOT_WRITABLE_PRIMARY : undefined

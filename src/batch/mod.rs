@@ -13,6 +13,7 @@ mod set;
 mod stored;
 mod swap;
 mod touch;
+mod touch_after;
 
 use std::pin::pin;
 use std::sync::Arc;

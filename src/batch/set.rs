@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join;
 use mongodb::bson::RawDocument;
 
 use super::moving::leaves_former;
+use super::touch_after::{leaves_cookie, leaves_record, number};
 use super::{Batch, Ended, id_of, stored};
 use crate::codec::{self, CodecError};
 use crate::collection::{self, Command, Dates, Statement, Written};
@@ -18,6 +18,9 @@ use crate::error::Failure;
 use crate::operation::{Action, Content, Id, Operation, Outcome, Read};
 use crate::record::{self, MAX_RECORD_SIZE};
 use crate::seal::Sealer;
+
+/// A server looks up each path of an update: beyond so many, the whole session takes less.
+const MOST_PATHS: usize = 1000;
 
 /// How a `set` gets to the server.
 enum Plan<'a> {
@@ -181,8 +184,7 @@ impl Batch<'_> {
         };
         let states = states(read, writing)?;
         let mut difference = difference(&states, &data)?;
-        let is_new_expiry = difference.is_new_expiry();
-        if is_new_expiry && may_wait(self.touch_after, *lifetime, read.expires_at, dates) {
+        if difference.is_new_expiry() && self.may_wait(*lifetime, read, &states, &data, dates) {
             return Ok(Plan::Nothing);
         }
         let meaning = match difference.is_touch() {
@@ -190,7 +192,8 @@ impl Batch<'_> {
             false => Outcome::Updated,
         };
         difference.complete_expiry(&data);
-        if read.is_outdated || !difference.fits_update() {
+        let paths = difference.set.len() + difference.unset.len();
+        if read.is_outdated || !difference.fits_update() || paths > MOST_PATHS {
             return Ok(Plan::Swap {
                 states,
                 data,
@@ -198,7 +201,7 @@ impl Batch<'_> {
             });
         }
         let update = write_difference(sealer, id, &difference, dates)?;
-        // Each key of it has a path of its own, and thousands of paths take more than one session.
+        // Each key of it has a path of its own, and with long keys these take more than the session.
         if update.body.as_bytes().len() > MAX_RECORD_SIZE {
             return Ok(Plan::Swap {
                 states,
@@ -207,6 +210,21 @@ impl Batch<'_> {
             });
         }
         Ok(Plan::Update(update, meaning, false))
+    }
+
+    /// Whether `touchAfter` puts off a renewal of what the session may look like.
+    fn may_wait(
+        &self,
+        lifetime: i64,
+        read: &Read,
+        states: &[Cow<'_, RawDocument>],
+        data: &RawDocument,
+        dates: Dates,
+    ) -> bool {
+        let expire = number(data, "_expire");
+        let mut states = states.iter();
+        leaves_record(self.touch_after, lifetime, read.expires_at, dates)
+            && states.all(|state| leaves_cookie(self.touch_after, state, expire, dates))
     }
 
     pub(super) fn dates(&self, lifetime: i64) -> Dates {
@@ -265,25 +283,6 @@ pub(super) fn difference<'a>(
         difference.add(of_state.map_err(|_| CodecError::Malformed)?);
     }
     Ok(difference)
-}
-
-/// Whether a touch would move the session's end by less than `touch_after`. A session that is to end
-/// earlier than before is always touched, and so is one in the second half of its life: nobody is
-/// signed out for want of a touch.
-pub(super) fn may_wait(
-    touch_after: Duration,
-    lifetime: i64,
-    expires_at: Option<i64>,
-    dates: Dates,
-) -> bool {
-    let Some(expires_at) = expires_at else {
-        return false;
-    };
-    // As it is stored: a request that wrote the session knows only the life that it asked for.
-    let stored = expires_at.clamp(0, record::LAST_DATE);
-    let gain = dates.expires_at.timestamp_millis() - stored;
-    let half = Duration::from_millis(lifetime.max(0) as u64 / 2);
-    u64::try_from(gain).is_ok_and(|gain| Duration::from_millis(gain) < touch_after.min(half))
 }
 
 fn to_bson(content: &Content) -> Result<Cow<'_, RawDocument>, CodecError> {

@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
+use mongodb::bson::{RawDocument, RawDocumentBuf};
 use tokio::time::Instant;
 
 use super::home::{Home, Mark, Sighting, moved_here};
-use super::set::may_wait;
 use super::swap::SWAP_PAUSE;
+use super::touch_after::{leaves_cookie, leaves_record, number};
 use super::{Batch, Ended, id_of};
 use crate::collection::{self, Command, Dates, Statement, Unread};
 use crate::operation::{Action, Id, Operation, Outcome, Renewal};
@@ -95,12 +95,11 @@ impl Batch<'_> {
             let at = id_of(record).unwrap_or_else(|| touch.id.clone());
             let End { lifetime, expire } = End::of(touch, session);
             let dates = Dates::of(lifetime);
-            if may_wait(
-                self.touch_after,
-                lifetime,
-                record::expires_at(record),
-                dates,
-            ) {
+            let expires_at = record::expires_at(record);
+            let cookie = number(session, "_expire").map(|_| expire);
+            if leaves_record(self.touch_after, lifetime, expires_at, dates)
+                && leaves_cookie(self.touch_after, session, cookie, dates)
+            {
                 ended.push((touch.clone(), Outcome::Unchanged));
                 continue;
             }
@@ -203,14 +202,5 @@ impl End {
             lifetime,
             expire: record::expiry(now, of_cookie).timestamp_millis() as f64,
         }
-    }
-}
-
-fn number(session: &RawDocument, key: &str) -> Option<f64> {
-    match session.get(key) {
-        Ok(Some(RawBsonRef::Double(number))) => Some(number),
-        Ok(Some(RawBsonRef::Int32(number))) => Some(f64::from(number)),
-        Ok(Some(RawBsonRef::Int64(number))) => Some(number as f64),
-        _ => None,
     }
 }

@@ -28,6 +28,9 @@ const HALF_DONE: [i32; 13] = [
     6, 7, 24, 50, 89, 91, 112, 189, 262, 9001, 11600, 11601, 11602,
 ];
 
+/// By these a server says that it is not the primary, any more or yet, or that it stops.
+const NO_PRIMARY: [i32; 7] = [91, 189, 10107, 11600, 11602, 13435, 13436];
+
 /// By these a server refuses a command that it is not the one to ask.
 const REFUSED_BEFORE: [i32; 4] = [134, 10107, 13435, 13436];
 
@@ -44,6 +47,15 @@ const REFUSALS_OF_NUMBERS: [(i32, &str); 4] = [
     (ILLEGAL_OPERATION, "Transaction numbers"),
     (ILLEGAL_OPERATION, "retryable writes"),
     (NOT_SUPPORTED, "Retryable writes"), // Amazon DocumentDB
+];
+
+/// So the driver says that a command has more bytes than the server takes: it does not send it.
+const OVER_MAXIMUM: &str = "over maximum";
+
+/// So it says that a length in a reply cannot be.
+const IMPOSSIBLE_LENGTH: [&str; 2] = [
+    "out of range integral type conversion attempted",
+    "checked arithmetic failure",
 ];
 
 /// By this a server, or the driver in its place, says that sending a write again may help.
@@ -96,6 +108,10 @@ impl Sorted {
             ..Sorted::last(failure)
         }
     }
+}
+
+pub fn is_no_primary(code: i32) -> bool {
+    NO_PRIMARY.contains(&code)
 }
 
 pub fn sort(error: &Error) -> Sorted {
@@ -151,6 +167,17 @@ fn sort_kind(error: &Error) -> Sorted {
             "the certificate and the key in the file that `tlsCertificateKeyFile` names cannot be \
              used together",
         )),
+        ErrorKind::InvalidArgument { message, .. } if message.contains(OVER_MAXIMUM) => {
+            Sorted::last(Failure::new(
+                Code::SessionTooLarge,
+                "the session is larger than what this server takes in one message",
+            ))
+        }
+        ErrorKind::InvalidArgument { message, .. }
+            if IMPOSSIBLE_LENGTH.contains(&message.as_str()) =>
+        {
+            Sorted::out_of_time(malformed())
+        }
         ErrorKind::InvalidArgument { message, .. } => Sorted::last(Failure {
             cause: (!message.contains("://")).then(|| message.clone()),
             ..Failure::new(Code::Options, "the connection cannot be set up as asked")
@@ -241,7 +268,8 @@ pub fn sort_code(code: i32, name: &str) -> Sorted {
 
 fn sort_refusal(code: i32, name: &str) -> Sorted {
     let with_code = |failure: Failure| Failure {
-        mongo_code: Some(code),
+        // A server that is none of MongoDB's may refuse without a code.
+        mongo_code: (code != 0).then_some(code),
         ..failure
     };
     match code {

@@ -138,7 +138,13 @@ impl Availability {
         let mut causes: Vec<String> = listed
             .filter(|(_, server)| !server.takes_writes)
             .map(|(address, server)| {
-                let problem = server.problem.as_deref().unwrap_or("no answer yet");
+                let problem = server
+                    .problem
+                    .as_deref()
+                    .unwrap_or(match server.has_answered {
+                        true => "answers, but not as one of the replica set that was there before",
+                        false => "no answer yet",
+                    });
                 format!("{}: {problem}", self.name(address))
             })
             .chain(seen.unresolved.clone())
@@ -251,7 +257,10 @@ impl Availability {
             SdamEvent::ServerHeartbeatSucceeded(event) => {
                 let server = seen.server(&event.server_address);
                 server.has_answered = true;
-                server.problem = cause::of_answer(&event.reply, asked);
+                // One that calls itself the primary may be none to the driver, which has said why.
+                if let Some(problem) = cause::of_answer(&event.reply, asked) {
+                    server.problem = Some(problem);
+                }
                 server.measure(event.duration);
             }
             SdamEvent::ServerHeartbeatFailed(event) => {
@@ -302,6 +311,9 @@ impl Server {
         let version = description.max_wire_version();
         let is_spoken = version.is_none_or(|version| version >= cause::OLDEST_PROTOCOL);
         self.takes_writes = takes_writes(description.server_type()) && is_spoken;
+        if self.takes_writes {
+            self.problem = None;
+        }
         self.wire_version = description.max_wire_version().unwrap_or_default();
     }
 

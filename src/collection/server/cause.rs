@@ -10,6 +10,7 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{ClientOptions, ConnectionString, HostInfo, ServerAddress, Tls};
 
 use super::tls;
+use crate::collection::failure;
 
 /// The driver's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,6 +64,11 @@ pub fn of_error(error: &Error, asked: &Asked, has_answered: bool) -> String {
     match error.kind.as_ref() {
         ErrorKind::Io(io) => of_io(io, asked, has_answered),
         ErrorKind::DnsResolve { .. } => UNRESOLVED.into(),
+        ErrorKind::Command(refusal) if failure::is_no_primary(refusal.code) => format!(
+            "is not the primary, or is stopping ({}, code {})",
+            code_name(&refusal.code_name),
+            refusal.code
+        ),
         ErrorKind::Command(refusal) => format!(
             "refused the driver's greeting ({}, code {})",
             code_name(&refusal.code_name),

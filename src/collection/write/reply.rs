@@ -66,7 +66,8 @@ impl Reply {
         });
         let malformed = || Sorted::out_of_time(failure::malformed());
         Ok(Reply {
-            matched: (number(reply, "n").and_then(|n| usize::try_from(n).ok())).unwrap_or_default(),
+            matched: (number(reply, "n").and_then(|n| usize::try_from(n).ok()))
+                .ok_or_else(malformed)?,
             created: created.ok_or_else(malformed)?,
             failed: failed.ok_or_else(malformed)?,
             repeated: numbers(reply, "retriedStmtIds").ok_or_else(malformed)?,
