@@ -610,7 +610,7 @@ declare namespace SessionStore {
     | ArrayBufferLike
     | ArrayBufferView
 
-  type WeakKeyed = WeakMap<WeakKey, unknown> | WeakSet<WeakKey> | WeakRef<WeakKey>
+  type WeakKeyed = WeakMap<object, unknown> | WeakSet<object> | WeakRef<object>
 
   /** What koa-session passes beside the session; `ctx` since its version 6.1. */
   export interface SessionRequest {
