@@ -323,7 +323,10 @@ declare namespace SessionStore {
 
   /** What `adopt()` did. */
   export interface Adoption {
-    /** How many documents the collection has, this store's own included. */
+    /**
+     * How many documents the collection has, this store's own included. Of those whose `_id` is no
+     * string at most 100,000 are counted.
+     */
     looked: number
     /** How many became this store's; 0 if there was nothing left to do. */
     adopted: number
@@ -339,7 +342,7 @@ declare namespace SessionStore {
        * larger than some 7 MB, or breaks a rule of the collection's (`validator`).
        */
       unfit: number
-      /** There is no session in it. */
+      /** There is no session in it, or its `_id` is no string, as a session's id is. */
       other: number
       /** An application wrote it each time when it was about to be adopted: call again. */
       busy: number

@@ -5,6 +5,7 @@
 
 const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
+const { Long, ObjectId, UUID } = require('mongodb')
 const { NOTHING_LEFT } = require('../support/adopted')
 const { Visitor, startApp, versionsWithCtx } = require('../support/app')
 const {
@@ -214,6 +215,33 @@ describe('connect-mongo 6', { timeout: 60_000 }, () => {
     assert.deepEqual(await store.get('json'), { a: 2 })
   })
 
+  it('wrote sessions as JSON with white space around it: they are adopted', async (t) => {
+    const serialize = (session) => `\n ${JSON.stringify(session, null, 2)}\n`
+    const sessions = { pretty: expressSessionOf({ a: { b: [1] } }) }
+    const { store } = await filled(t, 'connect-mongo 6', sessions, { serialize })
+    assert.deepEqual((await store.adopt()).left, NOTHING_LEFT)
+    assert.deepEqual(await store.get('pretty'), { a: { b: [1] } })
+  })
+
+  it('is not who wrote documents under ids of other types: they are left, and counted', async () => {
+    const collection = `sessions${number++}`
+    const store = database.store({ collection })
+    const removal = [{ expires: 1 }, { expireAfterSeconds: 0 }]
+    await database.collection(collection).createIndex(...removal)
+    const ids = [new ObjectId(), 1, 1.5, Long.fromNumber(2 ** 40), new UUID(), { a: 1 }, new Date()]
+    const expires = new Date(Date.now() + 3_600_000)
+    await database.collection(collection).insertMany(ids.map((_id) => ({ _id, session: '{}' })))
+    const others = { ...NOTHING_LEFT, other: ids.length }
+    const { looked, left, dropped, kept } = await store.adopt()
+    assert.deepEqual({ looked, left, kept }, { looked: ids.length, left: others, kept: [] })
+    assert.deepEqual(dropped, ['expires_1'])
+    // What connect-mongo's index is to end goes on to need it.
+    await database.collection(collection).createIndex(...removal)
+    await database.collection(collection).updateMany({}, { $set: { expires } })
+    const again = await store.adopt()
+    assert.deepEqual([again.adopted, again.left, again.kept], [0, others, ['expires_1']])
+  })
+
   it('wrote what no session of this store can be: it is left, and counted', async (t) => {
     let deep = 1
     for (let depth = 0; depth < 102; depth++) deep = { deep }
@@ -223,10 +251,16 @@ describe('connect-mongo 6', { timeout: 60_000 }, () => {
       fine: expressSessionOf({ a: 1 }),
     }
     const { before, collection, store } = await filled(t, 'connect-mongo 6', sessions)
-    await database.collection(collection).insertOne({ _id: 'no session', a: 1 })
+    let deeper = []
+    for (let depth = 0; depth < 200; depth++) deeper = [deeper]
+    const session = JSON.stringify({ deeper })
+    await database.collection(collection).insertMany([
+      { _id: 'deeper', session },
+      { _id: 'no session', a: 1 },
+    ])
     const { looked, adopted, left, kept } = await store.adopt()
-    assert.deepEqual({ looked, adopted }, { looked: 4, adopted: 1 })
-    assert.deepEqual(left, { ...NOTHING_LEFT, unfit: 2, other: 1 })
+    assert.deepEqual({ looked, adopted }, { looked: 5, adopted: 1 })
+    assert.deepEqual(left, { ...NOTHING_LEFT, unfit: 3, other: 1 })
     assert.deepEqual(kept, ['expires_1'])
     const { deep: left1, nul: left2 } = await database.documents(collection)
     assert.deepEqual([left1, left2], [before.deep, before.nul])

@@ -27,6 +27,24 @@ const GROUP_SIZE: usize = 4 * 1024 * 1024;
 /// How many bytes of statements one command carries.
 const COMMAND_SIZE: usize = 15 * 1024 * 1024;
 
+/// The types that an `_id` has in MongoDB beside a string: by name, so that its index finds them.
+const ID_TYPES: [&str; 11] = [
+    "objectId",
+    "int",
+    "long",
+    "double",
+    "decimal",
+    "binData",
+    "object",
+    "date",
+    "timestamp",
+    "bool",
+    "null",
+];
+
+/// So many documents at most are counted that are no session's.
+const MOST_COUNTED: i64 = 100_000;
+
 /// How often a document is read again that somebody else has changed.
 const ATTEMPTS: usize = 20;
 
@@ -65,6 +83,9 @@ impl Collection {
         deadline: Instant,
     ) -> Result<Option<Place>, Failure> {
         let after = place.after.as_deref();
+        if after.is_none() {
+            self.count_without_id(tally, deadline).await?;
+        }
         let until = match &place.until {
             Some(until) => until.clone(),
             None => match self.page_after(after, deadline).await? {
@@ -92,29 +113,58 @@ impl Collection {
         }))
     }
 
+    /// Counts the documents whose `_id` is no session's, and which no page has.
+    async fn count_without_id(&self, tally: &mut Tally, deadline: Instant) -> Result<(), Failure> {
+        let types = ID_TYPES.map(|name| doc! { "_id": { "$type": name } });
+        let is_ending = doc! { "$eq": [{ "$type": "$expires" }, "date"] };
+        let ending = doc! { "$sum": { "$cond": [is_ending, 1, 0] } };
+        let stages = vec![
+            doc! { "$match": { "$or": types.to_vec() } },
+            doc! { "$limit": MOST_COUNTED },
+            doc! { "$group": { "_id": null, "count": { "$sum": 1 }, "ending": ending } },
+        ];
+        if let Some(found) = self.sum(stages, deadline).await? {
+            let count = number(&found, "count").unwrap_or_default();
+            tally.looked += count;
+            tally.other += count;
+            tally.ending += number(&found, "ending").unwrap_or_default();
+        }
+        Ok(())
+    }
+
     /// The last id of a page, and how many documents it has.
     async fn page_after(
         &self,
         after: Option<&str>,
         deadline: Instant,
     ) -> Result<Option<(Id, u64)>, Failure> {
+        let stages = vec![
+            doc! { "$match": { "_id": behind(after) } },
+            doc! { "$sort": { "_id": 1 } },
+            doc! { "$limit": PAGE },
+            doc! { "$group": { "_id": null, "last": { "$max": "$_id" }, "count": { "$sum": 1 } } },
+        ];
+        let page = self.sum(stages, deadline).await?;
+        Ok(page.as_ref().and_then(|page| read_page(page)))
+    }
+
+    /// What all that is found comes to, in the order of the ids; `None` where nothing is found.
+    async fn sum(
+        &self,
+        stages: Vec<Document>,
+        deadline: Instant,
+    ) -> Result<Option<RawDocumentBuf>, Failure> {
         let mut attempts = self.attempts(deadline);
         loop {
-            let page = async {
-                let stages = [
-                    doc! { "$match": { "_id": behind(after) } },
-                    doc! { "$sort": { "_id": 1 } },
-                    doc! { "$limit": PAGE },
-                    doc! { "$group": { "_id": null, "last": { "$max": "$_id" }, "count": { "$sum": 1 } } },
-                ];
-                let pages = self.latest.aggregate(stages);
+            let sum = async {
+                let sums = self.latest.aggregate(stages.clone());
                 // Some look-alikes of MongoDB would sort the whole collection.
-                let pages = pages.hint(Hint::Keys(doc! { "_id": 1 }));
-                let mut pages = pages.with_type::<RawDocumentBuf>().await?;
-                pages.try_next().await
+                let sums = sums.hint(Hint::Keys(doc! { "_id": 1 }));
+                let mut sums = sums.with_type::<RawDocumentBuf>().await?;
+                sums.try_next().await
             };
-            match self.in_time(deadline, page).await {
-                Ok(page) => return Ok(page.as_ref().and_then(|page| read_page(page))),
+            match self.in_time(deadline, sum).await {
+                Ok(sum) => return Ok(sum),
                 Err(sorted) => attempts.again(sorted).await?,
             }
         }
@@ -315,13 +365,17 @@ fn shape(kinds: Kinds) -> Document {
 }
 
 fn read_page(page: &RawDocument) -> Option<(Id, u64)> {
-    let count = match page.get("count").ok()?? {
-        RawBsonRef::Int32(count) => u64::try_from(count).ok()?,
-        RawBsonRef::Int64(count) => u64::try_from(count).ok()?,
-        RawBsonRef::Double(count) => count as u64,
-        _ => return None,
-    };
-    Some((Id::from(page.get_str("last").ok()?), count))
+    let last = Id::from(page.get_str("last").ok()?);
+    Some((last, number(page, "count")?))
+}
+
+fn number(document: &RawDocument, key: &str) -> Option<u64> {
+    match document.get(key).ok()?? {
+        RawBsonRef::Int32(number) => u64::try_from(number).ok(),
+        RawBsonRef::Int64(number) => u64::try_from(number).ok(),
+        RawBsonRef::Double(number) => Some(number as u64),
+        _ => None,
+    }
 }
 
 fn id(record: &RawDocument) -> Option<Id> {

@@ -23,6 +23,7 @@ pub fn from_json(text: &str) -> Result<RawDocumentBuf, CodecError> {
 
 /// Converts an object that some other program wrote as JSON: what looks like a capsule is none.
 pub fn from_plain_json(text: &str) -> Result<RawDocumentBuf, CodecError> {
+    let text = text.trim_ascii_start();
     match convert(text, false, false) {
         // JavaScript writes half a character as an escape, which serde refuses.
         Err(CodecError::Malformed) if text.contains("\\u") => {
@@ -78,11 +79,15 @@ impl Value<'_> {
     }
 
     /// Opens a document or an array: its length is filled in by `close`.
-    fn open(&mut self, kind: ElementType) -> usize {
+    fn open<E: Error>(&mut self, kind: ElementType) -> Result<usize, E> {
+        // Before serde has enough of it, which it does not tell apart from what is no JSON.
+        if self.depth > MAX_DEPTH + 1 {
+            return Err(self.refuse(CodecError::TooDeep));
+        }
         self.kind(kind);
         let start = self.out.len();
         self.out.extend_from_slice(&[0; 4]);
-        start
+        Ok(start)
     }
 
     fn close<E: Error>(&mut self, start: usize) -> Result<(), E> {
@@ -181,7 +186,7 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
-        let start = self.open(ElementType::Array);
+        let start = self.open(ElementType::Array)?;
         let mut index = 0usize;
         loop {
             let element = self.start_element();
@@ -197,7 +202,7 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
-        let start = self.open(ElementType::EmbeddedDocument);
+        let start = self.open(ElementType::EmbeddedDocument)?;
         let first = self.out.len();
         loop {
             let element = self.start_element();
@@ -271,7 +276,7 @@ fn push_index(out: &mut Vec<u8>, index: usize) {
 
 #[cfg(test)]
 mod tests {
-    use bson::{Bson, Document, doc};
+    use bson::{Bson, Document, doc, rawdoc};
 
     use super::*;
 
@@ -322,7 +327,8 @@ mod tests {
     }
     #[test]
     fn in_plain_json_nothing_is_a_capsule_and_half_a_character_is_replaced() {
-        let plain = |text| from_plain_json(text).map(|bson| Document::try_from(bson).unwrap());
+        let plain =
+            |text: &str| from_plain_json(text).map(|bson| Document::try_from(bson).unwrap());
         assert_eq!(
             plain(r#"{"a":{"\u0000":1700000000000}}"#),
             Err(CodecError::NulInKey)
@@ -334,5 +340,22 @@ mod tests {
             plain(r#"{"\udc00":"\ud83dx\ud83d\ude00\\ud83d"}"#),
             Ok(mended)
         );
+    }
+
+    #[test]
+    fn plain_json_may_begin_with_white_space_and_is_too_deep_however_deep() {
+        assert_eq!(
+            from_plain_json(" \r\n\t{\"a\":1}\n"),
+            Ok(rawdoc! { "a": 1 })
+        );
+        for depth in [101, 126, 127, 128, 1000] {
+            let lists = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+            assert_eq!(
+                from_plain_json(&format!("{{\"a\":{lists}}}")),
+                Err(CodecError::TooDeep)
+            );
+            let objects = format!("{}1{}", "{\"a\":".repeat(depth + 1), "}".repeat(depth + 1));
+            assert_eq!(from_plain_json(&objects), Err(CodecError::TooDeep));
+        }
     }
 }
