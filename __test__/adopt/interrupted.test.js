@@ -15,13 +15,17 @@ const {
   untilAdopted,
 } = require('../support/adopted')
 const { useDatabase } = require('../support/database')
+const { loseCursors } = require('../support/lost-cursors')
+const { useNetwork } = require('../support/network')
 const { failure } = require('../support/outcome')
+const { faults } = require('../support/proxy')
 const { TaskProcess } = require('../support/tasks')
 
 const COUNT = 20_000
 const PATIENT = { timeoutMS: 60_000, serverSelectionTimeoutMS: 60_000 }
 
 const database = useDatabase()
+const network = useNetwork()
 
 describe('adopt() of many documents', { timeout: 900_000 }, () => {
   it('is killed, repeated, and run by two processes at once: every session is there as it was', async (t) => {
@@ -80,6 +84,24 @@ describe('adopt() of many documents', { timeout: 900_000 }, () => {
     const { left } = await adopting
     assert.deepEqual(left, NOTHING_LEFT)
     await assertAdopted(collection, count, end)
+  })
+
+  it('goes on where each cursor is lost', async () => {
+    const sessions = Array.from({ length: 600 }, (_, user) => ({ _id: `${user}`, data: { user } }))
+    await network.collection.insertMany(sessions)
+    const lost = loseCursors(network.proxy, 100)
+    const { looked, adopted } = await network.store().adopt()
+    assert.deepEqual({ looked, adopted }, { looked: 600, adopted: 600 })
+    assert.ok(lost() >= 5, `${lost()} cursors were lost`)
+  })
+
+  it('fails where MongoDB’s count cannot be read: it is not taken for the end', async () => {
+    await network.collection.insertOne({ _id: 'one more', data: {} })
+    const noCount = faults.rewrite(({ cursor }) => {
+      delete cursor.firstBatch[0]?.count
+    })
+    network.proxy.inject(noCount, { commands: ['aggregate'], times: 2 })
+    assert.match((await failure(network.store().adopt())).message, /malformed/)
   })
 
   it('ends between two steps where the store is closed, and can be called again', async () => {

@@ -6,6 +6,7 @@ const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
 const { ObjectId } = require('bson')
 const { useDatabase } = require('../support/database')
+const { loseCursors } = require('../support/lost-cursors')
 const { memoryInUse, untilCollected } = require('../support/memory')
 const { useNetwork } = require('../support/network')
 const { failure } = require('../support/outcome')
@@ -140,6 +141,66 @@ describe('all, ids and length', { timeout: 120_000 }, () => {
     assert.equal(found.length, 3)
     assert.deepEqual(found[2].data, { number: 2 })
   })
+
+  it('go on where each cursor is lost', async () => {
+    const documents = sessions(600)
+    await network.db.collection('lost').insertMany(documents)
+    const lost = loseCursors(network.proxy, 100)
+    const other = network.store({ collection: 'lost' })
+    const expected = documents.map(({ _id }) => _id)
+    assert.deepEqual(await other.ids().toArray(), expected)
+    const all = await other.all().toArray()
+    assert.deepEqual(
+      all.map(({ id }) => id),
+      expected,
+    )
+    assert.ok(lost() >= 10, `${lost()} cursors were lost`)
+  })
+
+  it('ask once for the sessions of a page', async () => {
+    await network.db.collection('page').insertMany(sessions(200))
+    const other = network.store({ collection: 'page' })
+    assert.equal((await other.all().toArray()).length, 200)
+    assert.equal(network.proxy.passed.getMore, undefined)
+  })
+
+  // MongoDB itself answers so where it is asked for a first batch of none.
+  it('count where the count comes with the second reply', async () => {
+    await network.db.collection('counted').insertMany(sessions(30))
+    const command = (body) => {
+      if (body.aggregate) body.cursor = { ...body.cursor, batchSize: 0 }
+    }
+    network.proxy.disguise({ command })
+    const other = network.store({ collection: 'counted' })
+    assert.equal(await other.length(), 30)
+    assert.equal(await other.length({ number: 3 }), 1)
+    assert.equal(await other.length({ number: 30 }), 0)
+    assert.ok(network.proxy.passed.getMore > 0)
+  })
+
+  const unreadable = {
+    'has no cursor': (reply) => {
+      delete reply.cursor
+    },
+    'counts in text': ({ cursor }) => {
+      cursor.firstBatch[0].n = 'thirty'
+    },
+    'has no count': ({ cursor }) => {
+      cursor.firstBatch[0] = {}
+    },
+  }
+  for (const [what, change] of Object.entries(unreadable)) {
+    it(`fail where the reply ${what}: nobody is told that there are none`, async () => {
+      const name = what.replaceAll(' ', '_')
+      await network.db.collection(name).insertMany(sessions(30))
+      const reply = (body, { command }) => {
+        if (command === 'aggregate') change(body)
+      }
+      network.proxy.disguise({ reply })
+      const other = network.store({ collection: name })
+      assert.match((await failure(other.length())).message, /malformed/)
+    })
+  }
 
   it('leave nothing open when an iterator is dropped', async () => {
     const documents = sessions(5000)

@@ -8,6 +8,7 @@ const { describe, it } = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { useDatabase } = require('../support/database')
 const { Gate } = require('../support/gate')
+const { loseCursors } = require('../support/lost-cursors')
 const { useNetwork } = require('../support/network')
 const { next } = require('../support/outcome')
 const { runInProcess } = require('../support/process')
@@ -127,6 +128,18 @@ describe('a removal that is under way', { timeout: 60_000 }, () => {
     network.store(OFTEN)
     while ((await network.collection.countDocuments()) > 0) await sleep(20)
     assert.deepEqual(sizes, [1000, 1000, 500])
+  })
+
+  it('goes on where each cursor is lost', async () => {
+    await network.collection.deleteMany({})
+    await network.collection.insertMany(records(2500, 0))
+    const lost = loseCursors(network.proxy, 1000)
+    const store = network.store(OFTEN)
+    const warnings = []
+    store.on('warning', ({ message }) => warnings.push(message))
+    while ((await network.collection.countDocuments()) > 0) await sleep(20)
+    assert.equal(lost(), 2)
+    assert.deepEqual(warnings, [])
   })
 
   it('that MongoDB refuses is told once, and tried again', async () => {

@@ -11,9 +11,10 @@ use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::Hint;
 use tokio::time::Instant;
 
-use super::Collection;
 use super::as_read;
+use super::read::counted;
 use super::write::reply::Reply;
+use super::{Collection, failure};
 use crate::adopt::{Kinds, Reason, Terms, Verdict, judge};
 use crate::error::Failure;
 use crate::operation::{Id, Place};
@@ -124,10 +125,10 @@ impl Collection {
             doc! { "$group": { "_id": null, "count": { "$sum": 1 }, "ending": ending } },
         ];
         if let Some(found) = self.sum(stages, deadline).await? {
-            let count = number(&found, "count").unwrap_or_default();
+            let count = counted(&found, "count")?;
             tally.looked += count;
             tally.other += count;
-            tally.ending += number(&found, "ending").unwrap_or_default();
+            tally.ending += counted(&found, "ending")?;
         }
         Ok(())
     }
@@ -145,7 +146,7 @@ impl Collection {
             doc! { "$group": { "_id": null, "last": { "$max": "$_id" }, "count": { "$sum": 1 } } },
         ];
         let page = self.sum(stages, deadline).await?;
-        Ok(page.as_ref().and_then(|page| read_page(page)))
+        page.map(|page| read_page(&page)).transpose()
     }
 
     /// What all that is found comes to, in the order of the ids; `None` where nothing is found.
@@ -184,9 +185,17 @@ impl Collection {
             filter.extend(shape(kinds));
             let read = async {
                 let found = self.latest.find(filter).sort(doc! { "_id": 1 });
-                let mut cursor = found.limit(GROUP as i64).await?;
+                let found = found.limit(GROUP as i64).batch_size(GROUP as u32);
+                let mut cursor = found.await?;
                 let (mut records, mut size) = (Vec::new(), 0);
-                while let Some(record) = cursor.try_next().await? {
+                loop {
+                    let record = match cursor.try_next().await {
+                        Ok(Some(record)) => record,
+                        Ok(None) => break,
+                        Err(error) if records.is_empty() => return Err(error),
+                        // The cursor is lost: another one begins behind these.
+                        Err(_) => return Ok((records, false)),
+                    };
                     size += record.as_bytes().len();
                     records.push(record);
                     if size > GROUP_SIZE {
@@ -364,18 +373,9 @@ fn shape(kinds: Kinds) -> Document {
     }
 }
 
-fn read_page(page: &RawDocument) -> Option<(Id, u64)> {
-    let last = Id::from(page.get_str("last").ok()?);
-    Some((last, number(page, "count")?))
-}
-
-fn number(document: &RawDocument, key: &str) -> Option<u64> {
-    match document.get(key).ok()?? {
-        RawBsonRef::Int32(number) => u64::try_from(number).ok(),
-        RawBsonRef::Int64(number) => u64::try_from(number).ok(),
-        RawBsonRef::Double(number) => Some(number as u64),
-        _ => None,
-    }
+fn read_page(page: &RawDocument) -> Result<(Id, u64), Failure> {
+    let last = page.get_str("last").map_err(|_| failure::malformed())?;
+    Ok((Id::from(last), counted(page, "count")?))
 }
 
 fn id(record: &RawDocument) -> Option<Id> {

@@ -1,8 +1,9 @@
 //! Looking through the collection, page by page, in the order of the ids.
 //!
 //! Who reads has a cursor over the ids, and the sessions of a page are fetched by them: where the server has
-//! to sort what it finds, it sorts no sessions. The cursor may be gone when the next page is asked for,
-//! after a failover, or when that takes more than ten minutes. Then another one begins behind the last id.
+//! to sort what it finds, it sorts no sessions. The cursor may be lost: to a failover, to a balancer that asks
+//! another mongos for the rest, or where the next page is asked for after more than ten minutes. Then the page
+//! ends with what was found, and another cursor begins behind the last id.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 
 use super::command::{Sent, Stopped, Trip};
 use super::query::matching;
-use super::write::reply::whole;
+use super::read::{counted, in_one_batch};
 use super::{Collection, Unread};
 use crate::error::Failure;
 use crate::operation::{Filter, Id, Reader};
@@ -29,10 +30,17 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 pub type Readings = Mutex<HashMap<Reader, Reading>>;
 
 pub struct Reading {
-    /// `None` behind the last id.
-    cursor: Option<Cursor<RawDocumentBuf>>,
+    rest: Rest,
     /// What it has found, and nobody has read: with the dates, if these are all that is asked for.
     found: Vec<RawDocumentBuf>,
+}
+
+/// What there is behind what was found.
+enum Rest {
+    Cursor(Box<Cursor<RawDocumentBuf>>),
+    /// Another cursor has to find it.
+    Lost,
+    Nothing,
 }
 
 pub struct Look<'a> {
@@ -76,10 +84,14 @@ impl Collection {
             };
             match self.in_time(deadline, read).await {
                 Ok((made, reading)) => {
-                    let is_last = reading.cursor.is_none() && reading.found.is_empty();
-                    if !is_last {
-                        self.lock_readings().insert(look.reader, reading);
-                    }
+                    let is_last = match (&reading.rest, reading.found.as_slice()) {
+                        (Rest::Nothing, []) => true,
+                        (Rest::Lost, []) => false,
+                        _ => {
+                            self.lock_readings().insert(look.reader, reading);
+                            false
+                        }
+                    };
                     return Ok((made, is_last));
                 }
                 Err(_) if has_gone_on && Instant::now() < deadline => {}
@@ -101,7 +113,7 @@ impl Collection {
         let most = u32::try_from(look.most).unwrap_or(u32::MAX);
         let cursor = find.sort(doc! { "_id": 1 }).batch_size(most).await?;
         Ok(Reading {
-            cursor: Some(cursor),
+            rest: Rest::Cursor(Box::new(cursor)),
             found: Vec::new(),
         })
     }
@@ -125,21 +137,26 @@ impl Collection {
         of_ids(&mut query, &ids);
         let fields = doc! { "updatedAt": 1, "expiresAt": 1, "data": 1 };
         let find = self.looked_at(look).find(query).projection(fields);
-        let mut cursor = find.sort(doc! { "_id": 1 }).await?;
-        let mut made = Vec::new();
-        let mut size = 0;
-        while cursor.advance().await? {
+        let find = find.sort(doc! { "_id": 1 }).batch_size(in_one_batch(&ids));
+        let mut cursor = find.await?;
+        let (mut made, mut last, mut size) = (Vec::new(), None, 0);
+        while size < MOST_BYTES {
+            match cursor.advance().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    reading.found.clear();
+                    return Ok(made);
+                }
+                Err(error) if made.is_empty() => return Err(error),
+                Err(_) => break,
+            }
             let record = cursor.current();
             size += record.as_bytes().len();
+            last = id_of(record);
             made.push(make(record));
-            if size >= MOST_BYTES {
-                let last = id_of(record);
-                let place = ids.iter().position(|id| Some(id) == last.as_ref());
-                reading.found.drain(..=place.unwrap_or(ids.len() - 1));
-                return Ok(made);
-            }
         }
-        reading.found.clear();
+        let place = ids.iter().position(|id| Some(id) == last.as_ref());
+        reading.found.drain(..=place.unwrap_or(ids.len() - 1));
         Ok(made)
     }
 
@@ -185,28 +202,17 @@ impl Collection {
         of_sessions(&mut query, None);
         self.only_live(&mut query);
         // The driver's own count brings a fifth of a megabyte of code along.
-        let mut command = doc! {
-            "aggregate": self.records.name(),
-            "pipeline": [{ "$match": query }, { "$count": "n" }],
-            "cursor": {},
-        };
-        if let Some(concern) = self.records.read_concern() {
-            let concern = mongodb::bson::serialize_to_bson(concern);
-            command.extend(
-                concern
-                    .ok()
-                    .map(|concern| ("readConcern".to_owned(), concern)),
-            );
-        }
+        let stages = [doc! { "$match": query }, doc! { "$count": "n" }];
         let mut attempts = self.attempts(deadline);
         loop {
-            let count = self.database.run_command(command.clone());
-            let count = match self.records.selection_criteria() {
-                Some(criteria) => count.selection_criteria(criteria.clone()),
-                None => count,
+            let count = async {
+                let counts = self.records.aggregate(stages.clone());
+                let mut counts = counts.with_type::<RawDocumentBuf>().await?;
+                counts.try_next().await
             };
-            match self.in_time(deadline, count.into_future()).await {
-                Ok(reply) => return Ok(counted(&reply)),
+            match self.in_time(deadline, count).await {
+                Ok(Some(count)) => return counted(&count, "n"),
+                Ok(None) => return Ok(0), // there is no document of none
                 Err(sorted) => attempts.again(sorted).await?,
             }
         }
@@ -236,7 +242,7 @@ impl Collection {
         of_ids(&mut query, ids);
         let mut attempts = self.attempts(deadline);
         let found = loop {
-            let read = self.read_fields(&query, doc! { "_id": 1 });
+            let read = self.read_fields(ids, &query, doc! { "_id": 1 });
             match self.in_time(deadline, read).await {
                 Ok(found) => break found,
                 Err(sorted) => attempts.again(sorted).await?,
@@ -258,7 +264,7 @@ impl Collection {
         }
         let mut attempts = self.attempts(trip.deadline);
         loop {
-            let read = self.in_time(trip.deadline, self.read_fields(&query, fields.clone()));
+            let read = self.in_time(trip.deadline, self.read_fields(ids, &query, fields.clone()));
             match trip
                 .wait(self, ids.len(), || ids.len() > 1, &Sent::default(), read)
                 .await
@@ -273,23 +279,29 @@ impl Collection {
 
     async fn read_fields(
         &self,
+        ids: &[Id],
         query: &Document,
         fields: Document,
     ) -> mongodb::error::Result<Vec<RawDocumentBuf>> {
-        let find = self.latest.find(query.clone());
+        let find = self
+            .latest
+            .find(query.clone())
+            .batch_size(in_one_batch(ids));
         find.projection(fields).await?.try_collect().await
     }
 }
 
 impl Reading {
-    /// Goes on until it has found so many, or all.
+    /// Goes on until it has found so many, or all that there are, or some and the cursor is lost.
     async fn find(&mut self, most: usize) -> mongodb::error::Result<()> {
         while self.found.len() < most
-            && let Some(cursor) = &mut self.cursor
+            && let Rest::Cursor(cursor) = &mut self.rest
         {
-            match cursor.advance().await? {
-                true => self.found.push(cursor.current().to_owned()),
-                false => self.cursor = None,
+            match cursor.advance().await {
+                Ok(true) => self.found.push(cursor.current().to_owned()),
+                Ok(false) => self.rest = Rest::Nothing,
+                Err(error) if self.found.is_empty() => return Err(error),
+                Err(_) => self.rest = Rest::Lost,
             }
         }
         Ok(())
@@ -311,17 +323,6 @@ impl Look<'_> {
 /// A text behind all that begin as hashed ids do.
 fn behind_hashes() -> String {
     format!("{PREFIX}\u{7f}")
-}
-
-/// Of none there is no document.
-fn counted(reply: &Document) -> u64 {
-    let batch = reply.get_document("cursor");
-    let batch = batch.and_then(|cursor| cursor.get_array("firstBatch"));
-    let first = batch.ok().and_then(|batch| batch.first()?.as_document());
-    let count = first.and_then(|first| whole(first.get("n")?));
-    count
-        .and_then(|count| u64::try_from(count).ok())
-        .unwrap_or_default()
 }
 
 /// Other documents than sessions may have ids of other types, which come before or behind.

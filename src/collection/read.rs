@@ -4,12 +4,13 @@ use std::pin::pin;
 use std::task::Poll;
 
 use futures_util::{TryStreamExt, poll};
-use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::{CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria};
 use tokio::time::Instant;
 
-use super::Collection;
 use super::command::{Sent, Stopped, Trip};
+use super::write::reply::whole;
+use super::{Collection, failure};
 use crate::error::Failure;
 use crate::operation::Id;
 
@@ -102,13 +103,27 @@ fn query<'a>(
     records: &'a mongodb::Collection<RawDocumentBuf>,
     ids: &[Id],
 ) -> mongodb::action::Find<'a, RawDocumentBuf> {
-    let batch_size = u32::try_from(ids.len() + 1).unwrap_or(u32::MAX);
+    let batch_size = in_one_batch(ids);
     let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
     let filter = match ids.as_slice() {
         [id] => doc! { "_id": id },
         ids => doc! { "_id": { "$in": ids } },
     };
     records.find(filter).batch_size(batch_size)
+}
+
+/// The size of a batch that holds the records of all these ids, and ends its cursor: a second one costs another
+/// command, and may find the cursor lost.
+pub fn in_one_batch(ids: &[Id]) -> u32 {
+    u32::try_from(ids.len() + 1).unwrap_or(u32::MAX)
+}
+
+/// What MongoDB has counted.
+pub fn counted(record: &RawDocument, field: &str) -> Result<u64, Failure> {
+    let count = record.get(field).ok().flatten();
+    let count = count.and_then(|count| whole(&Bson::try_from(count).ok()?));
+    let count = count.and_then(|count| u64::try_from(count).ok());
+    count.ok_or_else(failure::malformed)
 }
 
 /// Of a collection that is read as the primary has it now, whatever the application reads from.
