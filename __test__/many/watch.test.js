@@ -5,11 +5,13 @@
 
 const assert = require('node:assert/strict')
 const { after, before, describe, it } = require('node:test')
+const { Long } = require('bson')
 const { MongoClient } = require('mongodb')
 const { Mongoose } = require('mongoose')
 const { SessionStore } = require('../..')
 const { startServer } = require('../../scripts/servers/mongodb')
 const { useDatabase } = require('../support/database')
+const { Gate } = require('../support/gate')
 const { untilCollected } = require('../support/memory')
 const { useNetwork } = require('../support/network')
 const { failure } = require('../support/outcome')
@@ -295,6 +297,56 @@ describe('a watch that is dropped', { timeout: 60_000 }, () => {
     await store.set('a', {})
     await store.watch().opened
     await untilCollected(network.proxy.inject(faults.none, { commands: ['killCursors'] }).struck)
+  })
+})
+
+describe('watch where the server does not wait for changes', { timeout: 60_000 }, () => {
+  const network = useNetwork()
+
+  const emptied = (id) => ({
+    ok: 1,
+    cursor: { id, ns: 'test.sessions', nextBatch: [] },
+  })
+  const manners = {
+    // A server that knows neither awaitData nor maxTimeMS.
+    'that answers at once, with nothing': ({ body }) => emptied(body.getMore),
+    // A mongos behind a balancer, which sends the question to another one.
+    'that loses each cursor': () => ({ ok: 0, code: 43, codeName: 'CursorNotFound', errmsg: '' }),
+    'that ends each cursor': () => emptied(Long.ZERO),
+  }
+  for (const [what, answer] of Object.entries(manners)) {
+    it(`does not ask one all the time ${what}, and tells what happens`, async () => {
+      const store = network.store()
+      let asked = 0
+      const many = new Gate()
+      const hurry = (exchange) => {
+        asked++
+        if (asked === 12) many.open()
+        return exchange.pretend(answer(exchange))
+      }
+      const hurrying = network.proxy.inject(hurry, { commands: ['getMore'], times: Infinity })
+      const changes = store.watch()
+      await changes.opened
+      const began = performance.now()
+      await many.pass()
+      assert.ok(performance.now() - began > 1000) // it would be milliseconds
+      hurrying.end()
+      await store.set(what, {})
+      assert.deepEqual(await take(changes, 1), [change('create', what)])
+      await changes.return()
+    })
+  }
+
+  it('begins anew, behind a gap, where the server refuses to go on', async () => {
+    const store = network.store()
+    const internal = { ok: 0, code: 1, codeName: 'InternalError', errmsg: '' }
+    const refuse = (exchange) => exchange.pretend(internal)
+    const refusing = network.proxy.inject(refuse, { commands: ['getMore'], times: Infinity })
+    const changes = store.watch()
+    await changes.opened
+    assert.deepEqual(await take(changes, 1), [{ type: 'gap' }])
+    refusing.end()
+    await changes.return()
   })
 })
 

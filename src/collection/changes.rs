@@ -59,7 +59,9 @@ pub struct Changes {
     /// With a filter: the sessions that matched, and when they end.
     known: HashMap<Id, Option<i64>>,
     reader: Reader,
-    /// How often in a row the stream failed without bringing it further.
+    /// How often in a row the stream brought nothing, and did not wait for it either.
+    in_vain: u32,
+    /// How often of these it failed.
     failures: u32,
     /// Whether the servers may keep pre-images, as far as any was there to tell.
     may_keep_pre_images: bool,
@@ -79,6 +81,7 @@ impl Changes {
             token: None,
             known: HashMap::new(),
             reader: Reader::Watch(WATCHES.fetch_add(1, Ordering::Relaxed)),
+            in_vain: 0,
             failures: 0,
             may_keep_pre_images: false,
         };
@@ -103,26 +106,34 @@ impl Changes {
                 continue;
             };
             let patience = LONGEST_SILENCE + self.collection.timeout;
+            let asked = Instant::now();
             let event = match timeout(patience, stream.next_if_any()).await {
                 Ok(Ok(event)) if event.is_some() || stream.is_alive() => event,
-                // The driver has tried once itself; and a network that swallowed the question swallows
-                // the answer.
+                // The driver has tried once itself.
                 Ok(Err(error)) => {
                     let sorted = self.collection.availability.sort(&error);
                     self.fail(&sorted);
-                    sleep(self.pause()).await;
+                    self.pause().await;
                     continue;
                 }
+                // It has ended; or a network that swallowed the question swallows the answer.
                 Ok(Ok(_)) | Err(_) => {
                     self.stream = None;
-                    self.failures += 1;
-                    sleep(self.pause()).await;
+                    self.pause().await;
                     continue;
                 }
             };
-            self.failures = 0;
             self.token = stream.resume_token().or(self.token.take());
-            let Some(event) = event else { continue };
+            let has_waited = asked.elapsed() >= LONGEST_SILENCE / 2;
+            if event.is_some() || has_waited {
+                (self.in_vain, self.failures) = (0, 0);
+            }
+            let Some(event) = event else {
+                if !has_waited {
+                    self.pause().await;
+                }
+                continue;
+            };
             if let Some(change) = self.change(&event).await {
                 if matches!(change, Change::Gap) {
                     self.stream = None;
@@ -144,8 +155,14 @@ impl Changes {
         }
     }
 
-    fn pause(&self) -> Duration {
-        (FIRST_PAUSE * 2_u32.saturating_pow(self.failures.min(8))).min(MAX_PAUSE)
+    /// A server is to wait for changes before it answers. One that does not, or loses each cursor (a mongos
+    /// behind a balancer), must not be asked all the time. A stream that was just opened has nothing, without
+    /// having asked: there is no pause yet.
+    async fn pause(&mut self) {
+        if let Some(doublings) = self.in_vain.checked_sub(1) {
+            sleep((FIRST_PAUSE * 2_u32.pow(doublings.min(8))).min(MAX_PAUSE)).await;
+        }
+        self.in_vain += 1;
     }
 
     /// Tells whether something may have been missed meanwhile. Waits for a server for as long as there is
