@@ -3,48 +3,30 @@
 //! A document is changed only if it is as it was read. So whatever a running application writes
 //! meanwhile is kept, and a change that is sent twice, or arrives late, does nothing.
 
+mod pages;
+
 use std::future::IntoFuture;
 
 use futures_util::TryStreamExt;
 use mongodb::bson::raw::{RawArrayBuf, cstr};
 use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
-use mongodb::options::Hint;
 use tokio::time::Instant;
 
+use super::Collection;
 use super::as_read;
-use super::read::counted;
 use super::write::reply::Reply;
-use super::{Collection, failure};
 use crate::adopt::{Kinds, Reason, Terms, Verdict, judge};
 use crate::error::Failure;
 use crate::operation::{Id, Place};
 use crate::record;
+use pages::behind;
 
-/// How many documents a page has, and how many of them are changed together, and up to how many bytes.
-const PAGE: i64 = 10_000;
+/// How many documents are changed together, and up to how many bytes.
 const GROUP: usize = 500;
 const GROUP_SIZE: usize = 4 * 1024 * 1024;
 
 /// How many bytes of statements one command carries.
 const COMMAND_SIZE: usize = 15 * 1024 * 1024;
-
-/// The types that an `_id` has in MongoDB beside a string: by name, so that its index finds them.
-const ID_TYPES: [&str; 11] = [
-    "objectId",
-    "int",
-    "long",
-    "double",
-    "decimal",
-    "binData",
-    "object",
-    "date",
-    "timestamp",
-    "bool",
-    "null",
-];
-
-/// So many documents at most are counted that are no session's.
-const MOST_COUNTED: i64 = 100_000;
 
 /// How often a document is read again that somebody else has changed.
 const ATTEMPTS: usize = 20;
@@ -112,63 +94,6 @@ impl Collection {
                 until: None,
             },
         }))
-    }
-
-    /// Counts the documents whose `_id` is no session's, and which no page has.
-    async fn count_without_id(&self, tally: &mut Tally, deadline: Instant) -> Result<(), Failure> {
-        let types = ID_TYPES.map(|name| doc! { "_id": { "$type": name } });
-        let is_ending = doc! { "$eq": [{ "$type": "$expires" }, "date"] };
-        let ending = doc! { "$sum": { "$cond": [is_ending, 1, 0] } };
-        let stages = vec![
-            doc! { "$match": { "$or": types.to_vec() } },
-            doc! { "$limit": MOST_COUNTED },
-            doc! { "$group": { "_id": null, "count": { "$sum": 1 }, "ending": ending } },
-        ];
-        if let Some(found) = self.sum(stages, deadline).await? {
-            let count = counted(&found, "count")?;
-            tally.looked += count;
-            tally.other += count;
-            tally.ending += counted(&found, "ending")?;
-        }
-        Ok(())
-    }
-
-    /// The last id of a page, and how many documents it has.
-    async fn page_after(
-        &self,
-        after: Option<&str>,
-        deadline: Instant,
-    ) -> Result<Option<(Id, u64)>, Failure> {
-        let stages = vec![
-            doc! { "$match": { "_id": behind(after) } },
-            doc! { "$sort": { "_id": 1 } },
-            doc! { "$limit": PAGE },
-            doc! { "$group": { "_id": null, "last": { "$max": "$_id" }, "count": { "$sum": 1 } } },
-        ];
-        let page = self.sum(stages, deadline).await?;
-        page.map(|page| read_page(&page)).transpose()
-    }
-
-    /// What all that is found comes to, in the order of the ids; `None` where nothing is found.
-    async fn sum(
-        &self,
-        stages: Vec<Document>,
-        deadline: Instant,
-    ) -> Result<Option<RawDocumentBuf>, Failure> {
-        let mut attempts = self.attempts(deadline);
-        loop {
-            let sum = async {
-                let sums = self.latest.aggregate(stages.clone());
-                // Some look-alikes of MongoDB would sort the whole collection.
-                let sums = sums.hint(Hint::Keys(doc! { "_id": 1 }));
-                let mut sums = sums.with_type::<RawDocumentBuf>().await?;
-                sums.try_next().await
-            };
-            match self.in_time(deadline, sum).await {
-                Ok(sum) => return Ok(sum),
-                Err(sorted) => attempts.again(sorted).await?,
-            }
-        }
     }
 
     /// The documents among these that are to be adopted, in the order of their ids: a group of them,
@@ -352,14 +277,6 @@ fn statements(
     statements
 }
 
-/// A session's id is a string.
-fn behind(id: Option<&str>) -> Document {
-    match id {
-        Some(id) => doc! { "$gt": id },
-        None => doc! { "$gte": "" },
-    }
-}
-
 /// What a document has that is not this store's, or lacks.
 fn shape(kinds: Kinds) -> Document {
     let is_there = |is_there: bool| doc! { "$exists": is_there };
@@ -371,11 +288,6 @@ fn shape(kinds: Kinds) -> Document {
             { "expires": { "$type": "date" } },
         ] },
     }
-}
-
-fn read_page(page: &RawDocument) -> Result<(Id, u64), Failure> {
-    let last = page.get_str("last").map_err(|_| failure::malformed())?;
-    Ok((Id::from(last), counted(page, "count")?))
 }
 
 fn id(record: &RawDocument) -> Option<Id> {
