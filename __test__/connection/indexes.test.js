@@ -214,6 +214,43 @@ describe('a server that does not let the store make its index', { timeout: 60_00
     await store.set('id', { a: 1 })
   })
 
+  // As a firewall does that knows MongoDB's commands, and a server that fails at one of them.
+  for (const [how, fault] of Object.entries({
+    'breaks the connection': faults.cut,
+    'loses its answer': faults.loseReply(),
+    'says that it is not the one to ask': faults.fail({ errorCode: 10107 }),
+  })) {
+    it(`since it ${how} each time, keeps sessions all the same, and one warning says so`, async (t) => {
+      const { store } = await open(t, { listIndexes: fault, createIndexes: fault })
+      const told = []
+      store.on('warning', (warning) => isAboutIndex(warning) && told.push(warning))
+      const warned = nextAboutIndex(store)
+      await store.set('id', { a: 1 })
+      assert.deepEqual(await store.get('id'), { a: 1 })
+      const { code, message, cause } = await warned
+      assert.equal(code, 'ERR_UNAVAILABLE')
+      assert.match(message, /^the indexes can neither be read nor made now, .* may stay stored: /)
+      assert.ok(cause instanceof Error)
+      await store.set('id', { a: 2 })
+      assert.deepEqual(await store.get('id'), { a: 2 })
+      assert.equal(told.length, 1)
+    })
+  }
+
+  it('since it closes each connection after one answer, keeps sessions all the same', async (t) => {
+    const answerAndClose = async (exchange) => {
+      await faults.none(exchange)
+      throw new Error('closed')
+    }
+    const commands = ['listIndexes', 'createIndexes', 'findAndModify', 'find', 'update']
+    const closing = Object.fromEntries(commands.map((command) => [command, answerAndClose]))
+    const { store } = await open(t, closing)
+    for (const round of [1, 2, 3]) {
+      await store.set('id', { round })
+      assert.deepEqual(await store.get('id'), { round })
+    }
+  })
+
   it('since it does not answer, is not waited for by close()', async (t) => {
     // Held back, with the connection open, as a network does that swallows packets.
     const { silence } = faults

@@ -9,24 +9,27 @@ const { describe, test } = require('node:test')
 const { hasServer } = require('../../scripts/servers/mongodb')
 const { LostWrites, MINE } = require('../support/lost-writes')
 const { GONE, named, useNetwork } = require('../support/network')
+const { next } = require('../support/outcome')
 const { faults } = require('../support/proxy')
 
 const WRITE_CONFLICT = 112
+const ATLAS_ERROR = 8000
 
 /** So many operations a store may take to find out what the server does with numbers. */
 const MANY = 150
 
-/** The words that they have in common; code 20 is that of a standalone mongod. */
-const refuseNumbers = (code) => ({
-  refusal: ({ number }) => {
-    if (number === undefined) return undefined
-    return { ok: 0, code, errmsg: 'Retryable writes are not supported' }
-  },
+/** Code 20 is that of a standalone mongod. */
+const refuseNumbers = (code, errmsg = 'Retryable writes are not supported') => ({
+  refusal: ({ number }) => (number === undefined ? undefined : { ok: 0, code, errmsg }),
 })
+
+/** MongoDB's code for a field that it does not know. */
+const unknownField = refuseNumbers(40415, "BSON field 'update.txnNumber' is an unknown field.")
 
 const lookAlikes = {
   'refuses numbers by the code of a bad value': refuseNumbers(2),
   'refuses numbers, as Amazon DocumentDB does': refuseNumbers(301),
+  'does not know the field of numbers': unknownField,
   'has no sessions': {
     reply: (body) => void delete body.logicalSessionTimeoutMinutes,
   },
@@ -138,5 +141,74 @@ describe('on a server that honours numbers', { timeout: 120_000, skip }, () => {
     network.proxy.inject(faults.loseReply(destroy), { commands: ['update'], when })
     await store.set('repeated', MINE)
     assert.equal(await store.get('repeated'), undefined)
+  })
+
+  /** Known to be repeated: the answer of this write is lost. */
+  async function assertRepeated(store, id) {
+    const when = (exchange) => exchange.names([id])
+    const { struck } = network.proxy.inject(faults.loseReply(), { commands: ['update'], when })
+    await store.set(id, MINE)
+    await struck
+    assert.deepEqual(await store.get(id), MINE)
+  }
+
+  function storeThatSaysNothing() {
+    const store = network.store()
+    store.on('warning', ({ message }) => assert.fail(message))
+    return store
+  }
+
+  test('it is found out also where every second connection breaks', async () => {
+    const store = storeThatSaysNothing()
+    let asked = 0
+    const cutEverySecond = (exchange) => (asked++ % 2 === 0 ? faults.none : faults.cut)(exchange)
+    network.proxy.inject(cutEverySecond, { commands: ['findAndModify'], times: Infinity })
+    await assertRepeated(store, 'repeated')
+  })
+
+  test('it is found out also where the first question is refused for another reason', async () => {
+    const refuse = faults.fail({ errorCode: ATLAS_ERROR })
+    network.proxy.inject(refuse, { commands: ['findAndModify'] })
+    await assertRepeated(storeThatSaysNothing(), 'repeated')
+  })
+
+  test('what refuses writes for another reason is not taken for a refusal of numbers', async () => {
+    const store = storeThatSaysNothing()
+    for (const id of ['early', 'late']) {
+      const when = (exchange) => exchange.names([id])
+      const refuse = faults.fail({ errorCode: ATLAS_ERROR })
+      network.proxy.inject(refuse, { commands: ['update'], when })
+      await assert.rejects(store.set(id, MINE), { code: 'ERR_SERVER', mongoCode: ATLAS_ERROR })
+      await assertRepeated(store, id)
+    }
+  })
+
+  test('another one in its place may have no numbers', async () => {
+    const store = network.store()
+    store.on('warning', () => {})
+    await assertRepeated(store, 'before')
+    network.proxy.disguise(unknownField)
+    await store.set('after', MINE)
+    await store.destroy('before')
+    assert.deepEqual(await network.stored(['before', 'after']), new Map([['after', MINE]]))
+  })
+
+  test('a question that is never answered is asked less and less, and one warning says so', async () => {
+    const store = network.store()
+    const told = []
+    store.on('warning', (warning) => told.push(warning))
+    const { end } = network.proxy.inject(faults.cut, {
+      commands: ['findAndModify'],
+      times: Infinity,
+    })
+    const { code, message, cause } = await next(store, 'warning')
+    assert.equal(code, 'ERR_UNAVAILABLE')
+    assert.match(message, /^whether this server heeds transaction numbers cannot be found out, /)
+    assert.ok(cause instanceof Error)
+    await store.set('works', MINE)
+    assert.deepEqual(await store.get('works'), MINE)
+    end()
+    await assertRepeated(store, 'repeated')
+    assert.equal(told.length, 1)
   })
 })

@@ -26,6 +26,9 @@ const deployments = {
   'on Amazon DocumentDB': {
     refusal: { ok: 0, code: 301, errmsg: 'Retryable writes are not supported' },
   },
+  'on a server that refuses them in words of its own': {
+    refusal: { ok: 0, code: 72, errmsg: "unsupported option 'txnNumber'" },
+  },
 }
 const TOLD = deployments['that was told so']
 

@@ -218,11 +218,12 @@ impl Collection {
                     self.give_back(session);
                     return Ok(reply);
                 }
-                Err(sorted) if sorted.without_number && session.is_some() => {
-                    self.numbers.are_refused();
-                    self.give_back(session.take());
+                Err(sorted) => {
+                    match session.is_some() && self.refuses_number(&sorted, deadline).await {
+                        true => self.give_back(session.take()),
+                        false => attempts.again(sorted).await?,
+                    }
                 }
-                Err(sorted) => attempts.again(sorted).await?,
             }
         }
     }

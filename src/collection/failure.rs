@@ -14,9 +14,8 @@ const RETRYABLE: [i32; 13] = [
 ];
 const UNAUTHORIZED: i32 = 13;
 const AUTHENTICATION_FAILED: i32 = 18;
-const BAD_VALUE: i32 = 2;
+/// By this a standalone server refuses a transaction number.
 pub const ILLEGAL_OPERATION: i32 = 20;
-const NOT_SUPPORTED: i32 = 301;
 const MECHANISM_UNAVAILABLE: i32 = 334;
 const MAX_TIME_EXPIRED: i32 = 50;
 const WRITE_CONFLICT: i32 = 112;
@@ -40,15 +39,6 @@ const BLAMES_NO_SESSION: [i32; 3] = [462, 14031, 16500];
 pub const DUPLICATE_KEY: i32 = 11000;
 const TOO_LARGE: [i32; 3] = [10334, 17419, 17420];
 
-/// How servers without retryable writes refuse a transaction number; the code alone may say other
-/// things. The driver has words of its own for the first.
-const REFUSALS_OF_NUMBERS: [(i32, &str); 4] = [
-    (BAD_VALUE, "Retryable writes"),
-    (ILLEGAL_OPERATION, "Transaction numbers"),
-    (ILLEGAL_OPERATION, "retryable writes"),
-    (NOT_SUPPORTED, "Retryable writes"), // Amazon DocumentDB
-];
-
 /// So the driver says that a command has more bytes than the server takes: it does not send it.
 const OVER_MAXIMUM: &str = "over maximum";
 
@@ -70,8 +60,8 @@ pub struct Sorted {
     /// Whether MongoDB may have executed the command, or a part of it, or may still do so: it said
     /// nothing, or not enough to know.
     pub unanswered: bool,
-    /// Whether it would do without a transaction number: a standalone server has no retryable
-    /// writes.
+    /// The driver sent nothing, since the server has no sessions: it would without a transaction
+    /// number.
     pub without_number: bool,
 }
 
@@ -132,12 +122,7 @@ pub fn label(sorted: Sorted, is_labelled: bool) -> Sorted {
 
 fn sort_kind(error: &Error) -> Sorted {
     match error.kind.as_ref() {
-        ErrorKind::Command(command) => Sorted {
-            without_number: REFUSALS_OF_NUMBERS
-                .iter()
-                .any(|(code, words)| command.code == *code && command.message.contains(words)),
-            ..sort_code(command.code, &command.code_name)
-        },
+        ErrorKind::Command(command) => sort_code(command.code, &command.code_name),
         ErrorKind::Authentication { .. } => sort_authentication(error),
         ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => {
             Sorted::last(unavailable(None))

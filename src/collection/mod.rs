@@ -41,7 +41,7 @@ use crate::stats::Stats;
 pub use adopt::Tally;
 pub use changes::Changes;
 use command::overtaken;
-pub use command::{Patience, Recall, Trip, Unanswered};
+pub use command::{Patience, Recall, Sent, Trip, Unanswered};
 use failure::Sorted;
 pub use failure::{blames_a_session, timeout, too_large};
 pub use indexes::{Field, Foreign};

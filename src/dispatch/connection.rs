@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::Completions;
 use super::removal::remove_expired;
-use crate::collection::{Availability, Collection};
+use crate::collection::{Availability, Collection, Sent};
 use crate::error::{Code, Failure};
 use crate::options::{AutoRemove, Options};
 use crate::stats::Stats;
@@ -23,8 +24,12 @@ const BACKGROUND_PAUSE: Duration = Duration::from_millis(100);
 const INDEX_PAUSE: Duration = Duration::from_secs(10);
 const TROUBLED_PAUSE: Duration = Duration::from_secs(60);
 
-/// How long operations wait for the index of a server that is there. Making it takes long only
-/// where many sessions are stored already; then it goes on beside them.
+/// What is tried in vain so many times goes wrong for a reason that does not pass by itself.
+const MANY_IN_VAIN: u32 = 5;
+
+/// How long operations wait for the index once a server is there. Making it takes long only where many
+/// sessions are stored already, or where the server breaks the connection each time; then it goes on
+/// beside them.
 const INDEX_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How far the store has come since it was made. Its first write has to find the index: a server
@@ -34,10 +39,8 @@ pub enum Connection {
     Indexing {
         collection: Arc<Collection>,
         task: AbortOnDrop<()>,
-        /// Resolves when the index is there, or cannot be made.
-        made: oneshot::Receiver<()>,
-        /// How long the server has been there meanwhile.
-        waited: Duration,
+        /// Ends when operations need not wait any more.
+        waiting: AbortOnDrop<()>,
     },
     Ready {
         collection: Arc<Collection>,
@@ -58,32 +61,51 @@ impl Connection {
     }
 
     /// Resolves when the store has come further; never, once it is ready.
-    pub async fn advance(&mut self, completions: &Arc<dyn Completions>) {
+    pub async fn advance(
+        &mut self,
+        availability: &Availability,
+        completions: &Arc<dyn Completions>,
+    ) {
         match self {
             Connection::Connecting(task) => {
                 *self = match (&mut task.0).await {
-                    Ok(Ok(collection)) => Connection::with_index(collection, completions),
+                    Ok(Ok(collection)) => {
+                        Connection::with_index(collection, availability.clone(), completions)
+                    }
                     Ok(Err(failure)) => Connection::Impossible(failure),
                     Err(_) => Connection::Impossible(Failure::internal()),
                 };
             }
-            Connection::Indexing { made, .. } => {
+            Connection::Indexing { waiting, .. } => {
                 // However it ended, operations show what the matter is.
-                let _ = made.await;
+                let _ = (&mut waiting.0).await;
                 self.make_ready(completions);
             }
             Connection::Ready { .. } | Connection::Impossible(_) => std::future::pending().await,
         }
     }
 
-    fn with_index(collection: Arc<Collection>, completions: &Arc<dyn Completions>) -> Self {
+    fn with_index(
+        collection: Arc<Collection>,
+        availability: Availability,
+        completions: &Arc<dyn Completions>,
+    ) -> Self {
         let (sender, made) = oneshot::channel();
         let indexing = index(collection.clone(), completions.clone(), sender);
+        let patience = async move {
+            availability.present().await;
+            sleep(INDEX_PATIENCE).await;
+        };
+        let waiting = async {
+            tokio::select! {
+                _ = made => {}
+                () = patience => {}
+            }
+        };
         Connection::Indexing {
             task: AbortOnDrop(tokio::spawn(indexing)),
             collection,
-            made,
-            waited: Duration::ZERO,
+            waiting: AbortOnDrop(tokio::spawn(waiting)),
         }
     }
 
@@ -94,22 +116,6 @@ impl Connection {
                 Some(collection)
             }
             Connection::Connecting(_) | Connection::Impossible(_) => None,
-        }
-    }
-
-    pub fn has_waited(
-        &mut self,
-        time: Duration,
-        availability: &Availability,
-        completions: &Arc<dyn Completions>,
-    ) {
-        if let Connection::Indexing { waited, .. } = self
-            && availability.is_available()
-        {
-            *waited += time;
-            if *waited >= INDEX_PATIENCE {
-                self.make_ready(completions);
-            }
         }
     }
 
@@ -146,25 +152,26 @@ async fn connect(
     loop {
         match Collection::connect(&options, &availability, &stats).await {
             Err(failure) if failure.code != Code::Options => {
-                tokio::time::sleep(BACKGROUND_PAUSE).await;
+                sleep(BACKGROUND_PAUSE).await;
             }
             ended => return ended,
         }
     }
 }
 
-/// Makes sure that what the promises need of the server is there, or says that it is not.
+/// Finds out whether what the promises need of the server is there, and says so if it is not.
 async fn ask_for_numbers(collection: Arc<Collection>, completions: Arc<dyn Completions>) {
-    let mut pause = BACKGROUND_PAUSE;
+    let mut trials = Trials::of(
+        "whether this server heeds transaction numbers cannot be found out, and until then a write \
+         whose answer is lost fails instead of being repeated",
+    );
     loop {
-        match collection.ask_for_numbers().await {
-            Ok(None) => return,
-            Ok(Some(warning)) => return completions.warning(warning),
+        let sent = Sent::default();
+        match sent.watch(collection.ask_for_numbers()).await {
+            Ok(warning) => return warning.into_iter().for_each(|one| completions.warning(one)),
             Err(failure) => {
-                tokio::time::sleep(pause).await;
-                if !matches!(failure.code, Code::Unavailable | Code::Timeout) {
-                    pause = (pause * 2).min(TROUBLED_PAUSE);
-                }
+                let pause = trials.failed(failure, &sent, &completions);
+                collection.numbers_known(pause).await;
             }
         }
     }
@@ -177,17 +184,22 @@ async fn index(
     completions: Arc<dyn Completions>,
     made: oneshot::Sender<()>,
 ) {
+    const IN_VAIN: &str =
+        "the indexes can neither be read nor made now, and expired sessions may stay stored";
     let mut made = Some(made);
     let mut told = HashSet::new();
+    let mut trials = Trials::of(IN_VAIN);
     loop {
-        let warnings = match collection.ensure_indexes().await {
-            Err(failure) if matches!(failure.code, Code::Unavailable | Code::Timeout) => {
-                tokio::time::sleep(BACKGROUND_PAUSE).await;
+        let sent = Sent::default();
+        let warnings = match sent.watch(collection.ensure_indexes()).await {
+            Err(failure) if is_no_answer(&failure) => {
+                sleep(trials.failed(failure, &sent, &completions)).await;
                 continue;
             }
             Err(failure) => vec![failure],
             Ok(warnings) => warnings,
         };
+        trials = Trials::of(IN_VAIN);
         let pause = match warnings.is_empty() {
             true => INDEX_PAUSE,
             false => TROUBLED_PAUSE,
@@ -200,8 +212,53 @@ async fn index(
         if let Some(made) = made.take() {
             let _ = made.send(());
         }
-        tokio::time::sleep(pause).await;
+        sleep(pause).await;
         collection.sessions_made().await;
+    }
+}
+
+fn is_no_answer(failure: &Failure) -> bool {
+    matches!(failure.code, Code::Unavailable | Code::Timeout)
+}
+
+/// What is tried until MongoDB answers. What it was asked in vain it is asked again later each time: a
+/// connection that breaks costs operations theirs, and a refusal may fill the server's log.
+struct Trials {
+    /// What it means that they fail.
+    meaning: &'static str,
+    pause: Duration,
+    in_vain: u32,
+}
+
+impl Trials {
+    fn of(meaning: &'static str) -> Self {
+        Trials {
+            meaning,
+            pause: BACKGROUND_PAUSE,
+            in_vain: 0,
+        }
+    }
+
+    /// Gives the time until the next. Warns when it goes on.
+    fn failed(
+        &mut self,
+        failure: Failure,
+        sent: &Sent,
+        completions: &Arc<dyn Completions>,
+    ) -> Duration {
+        let pause = self.pause;
+        // There was no server, which others tell.
+        if is_no_answer(&failure) && !sent.has_left() {
+            return pause;
+        }
+        self.pause = (pause * 2).min(TROUBLED_PAUSE);
+        self.in_vain += 1;
+        // Who lacks a privilege is told by operations.
+        if self.in_vain == MANY_IN_VAIN && failure.code != Code::Auth {
+            let message = format!("{}: {}", self.meaning, failure.message);
+            completions.warning(Failure { message, ..failure });
+        }
+        pause
     }
 }
 

@@ -97,11 +97,9 @@ impl Worker {
                 Some(_) = self.wide.sweepers.join_next() => {}
                 Some(_) = self.wide.watches.join_next() => {}
                 _ = tick.tick(), if !self.accepted.is_empty() => {
-                    let (availability, completions) = (&self.availability, &self.completions);
-                    self.connection.has_waited(TICK, availability, completions);
                     self.expire();
                 }
-                () = self.connection.advance(&self.completions) => {}
+                () = self.connection.advance(&self.availability, &self.completions) => {}
             }
         }
     }

@@ -28,6 +28,6 @@ impl Sent {
 
 /// The driver has a connection for a command of this task.
 pub fn note() {
-    // The monitors and the index have commands, too, which nobody watches.
+    // The monitors have commands, too, which nobody watches.
     let _ = OF_THIS_COMMAND.try_with(|sent| sent.0.store(true, Ordering::Relaxed));
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use mongodb::ClientSession;
 use mongodb::bson::raw::{RawArrayBuf, cstr};
 use mongodb::bson::{Document, RawDocumentBuf, rawdoc};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::reply::Reply;
 use crate::collection::command::{Late, Unanswered};
@@ -122,9 +122,12 @@ impl Collection {
         let answer = answer.map(|answer| answer.map_err(|error| failure::sort(&error)));
         match answer.map(|answer| answer.and_then(|reply| refusal(&reply, late.len()))) {
             Ok(Ok(())) => Asked::Accepted,
-            Ok(Err(refused)) if refused.without_number => Asked::Accepted,
             Ok(Err(refused)) if refused.failure.code == Code::Unavailable => Asked::Refused,
-            Ok(Err(_)) => {
+            Ok(Err(refused)) => {
+                let deadline = Instant::now() + fence.wait;
+                if self.refuses_number(&refused, deadline).await {
+                    return Asked::Accepted;
+                }
                 fence.refusals += 1;
                 if fence.refusals > MOST_REFUSALS {
                     fence.pause = (fence.pause * 2).min(LONGEST_PAUSE);

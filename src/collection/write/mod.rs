@@ -11,6 +11,7 @@
 //! |----------------------------|------------------------------------|--------------------------------|
 //! | never left                 | is sent again                      | is sent again                  |
 //! | was refused before it began | is sent again where that may help | is sent again where that may help |
+//! | was refused for the sake of its number ([`numbers`]) | is sent again without | |
 //! | got no answer, or one that leaves open what was executed | is sent again; what is left of it in the end is shut out ([`fence`]) | fails |
 //! | gets no answer while the server answers others | is sent again in parts | fails at its deadline |
 
@@ -242,13 +243,20 @@ impl Write<'_> {
         Some(reply.written(part.clone(), are_repeated, is_alone))
     }
 
-    /// The command has failed as a whole. If that is for the sake of one of its statements, and none
-    /// was executed, each goes alone.
+    /// The command has failed as a whole. If that is for the sake of its number, it goes without; if it
+    /// is for the sake of one of its statements, and none was executed, each goes alone.
     async fn refused(
         &mut self,
         part: &Range<usize>,
         sorted: Sorted,
     ) -> Option<Result<Vec<Written>, Failure>> {
+        let (collection, deadline) = (self.collection, self.trip.deadline);
+        let is_numbered = self.session.is_some() && !self.is_exposed;
+        if is_numbered && collection.refuses_number(&sorted, deadline).await {
+            collection.give_back(self.session.take());
+            self.parts.push_front(part.clone());
+            return None;
+        }
         let was_executed = sorted.unanswered;
         let failure = self.fail(part, sorted).await?;
         let go_alone = part.len() > 1 && !was_executed && blames_a_session(&failure);
@@ -272,12 +280,6 @@ impl Write<'_> {
 
     /// Why the statements fail; `None` if they are to be sent again.
     async fn fail(&mut self, part: &Range<usize>, sorted: Sorted) -> Option<Failure> {
-        if sorted.without_number && !self.is_exposed && self.session.is_some() {
-            self.collection.numbers.are_refused();
-            self.collection.give_back(self.session.take());
-            self.parts.push_front(part.clone());
-            return None;
-        }
         self.is_exposed |= sorted.unanswered;
         // Executed or not: only a number says.
         let may_be_repeated = !sorted.unanswered || self.are_numbers_kept().await;
