@@ -1,8 +1,8 @@
 'use strict'
 
 // What compiles and links for other platforms: zig (a C compiler and linker with the libraries of
-// all of them), cargo-zigbuild (which makes cargo use it) and, for platforms whose standard library
-// rustup has not installed here, Debian's Rust, which comes with the library's sources.
+// all of them), cargo-zigbuild (which makes cargo use it), and Debian's Rust, which comes with the sources
+// of its standard library.
 // All of it is kept in .platforms/; nothing of the system changes.
 
 const fs = require('node:fs')
@@ -47,21 +47,9 @@ async function installZig(folder, bin, log) {
 }
 
 /**
- * A Rust compiler for the target: { version, rustc, source }. Without `rustc`: the one that is used
- * every day, which has its standard library already. Else `source` is the library's, to be built.
+ * A Rust compiler that has the sources of its standard library, to be built for any target and without
+ * what no addon needs: { version, rustc, bin, source }.
  */
-async function rustFor({ triple, target }, log) {
-  if (triple === target.replace(/(\.\d+)+$/, '') && everydayRustHas(triple)) {
-    return { version: runQuietly('rustc', ['-vV']).stdout }
-  }
-  return debianRust(log)
-}
-
-function everydayRustHas(triple) {
-  const { ok, stdout } = runQuietly('rustc', ['--print', 'target-libdir', '--target', triple])
-  return ok && fs.existsSync(stdout.trim())
-}
-
 function debianRust(log) {
   const folder = path.join(CACHE, 'rust')
   const bin = path.join(folder, 'bin')
@@ -107,4 +95,4 @@ function llvmObjcopy(folder) {
   return programs.find((program) => /llvm-\d+/.test(program) && there(program)) ?? ''
 }
 
-module.exports = { rustFor, zigTools }
+module.exports = { debianRust, zigTools }
