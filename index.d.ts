@@ -14,8 +14,8 @@ export = SessionStore
  * Operations on one id take effect in the order of their calls, awaited or not. Operations on
  * different ids do not wait for each other. No operation throws: it rejects, always with a
  * {@link SessionStore.SessionStoreError}; with `ERR_OPTIONS` if the connection was opened only after
- * the store was made, and turns out not to be usable, if a callback is passed, or if it is called on
- * something else than a store, such as a Proxy of one.
+ * the store was made, and turns out not to be usable, or if it is called on something else than a
+ * store, such as a Proxy of one.
  *
  * A store that is idle keeps no process alive; one with an operation under way does.
  *

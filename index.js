@@ -11,7 +11,7 @@
 
 const { EventEmitter } = require('node:events')
 const { adopt } = require('./lib/call/adopt')
-const { checkString, ctxOf, refuseCallback } = require('./lib/call/arguments')
+const { checkString, ctxOf } = require('./lib/call/arguments')
 const { Listing } = require('./lib/call/listing')
 const { SessionStoreError } = require('./lib/errors')
 // Not with the first store: a test suite may have faked the timers by then.
@@ -63,12 +63,11 @@ class SessionStore extends EventEmitter {
 
   /**
    * @param {string} id
-   * @param {number | 'session'} [maxAge]
+   * @param {number | 'session'} [_maxAge]
    * @param {{ ctx?: object }} [request]
    */
-  get(id, maxAge, request) {
+  get(id, _maxAge, request) {
     return SessionStore.#call(this, () => {
-      refuseCallback(maxAge)
       return this.#check(id) ? this.#link.get(id, ctxOf(request)) : undefined
     })
   }
@@ -171,12 +170,8 @@ class SessionStore extends EventEmitter {
     }
   }
 
-  /** @param {unknown[]} given */
-  clear(...given) {
-    return SessionStore.#call(this, () => {
-      given.forEach(refuseCallback)
-      return this.#link.many.clear(this.#isHeard('destroy'))
-    })
+  clear() {
+    return SessionStore.#call(this, () => this.#link.many.clear(this.#isHeard('destroy')))
   }
 
   stats() {
@@ -277,7 +272,6 @@ class SessionStore extends EventEmitter {
   #lifetime(maxAge) {
     const isUnsaid = maxAge === undefined || maxAge === null || maxAge === 'session'
     if (!isUnsaid && (typeof maxAge !== 'number' || Number.isNaN(maxAge))) {
-      refuseCallback(maxAge)
       const message = "maxAge has to be a number of milliseconds, or 'session'"
       throw new SessionStoreError('ERR_SESSION_VALUE', message)
     }

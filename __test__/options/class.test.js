@@ -68,26 +68,6 @@ describe('SessionStore', () => {
     await store.close()
   })
 
-  it('has calls that refuse a callback, for which whoever passes it would wait', async () => {
-    const store = new SessionStore(options)
-    const callback = () => assert.fail('nobody calls it')
-    for (const call of [
-      () => store.get('id', callback),
-      () => store.get('id', 1000, callback),
-      () => store.set('id', {}, callback),
-      () => store.set('id', {}, 1000, callback),
-      () => store.destroy('id', callback),
-      () => store.touch('id', callback),
-      () => store.clear(callback),
-    ]) {
-      await assertRejects(call(), /^ERR_OPTIONS$/, /takes no callback: its calls return promises/)
-    }
-    for (const call of ['all', 'ids']) {
-      await assertRejects(store[call](callback).toArray(), /^ERR_OPTIONS$/, /given was a function/)
-    }
-    await store.close()
-  })
-
   it('can be extended', async () => {
     class Own extends SessionStore {
       more() {

@@ -15,23 +15,10 @@ function checkString(id) {
 }
 
 /**
- * Stores of Express take one behind the other arguments, and whoever passes it would wait for ever.
- * @param {unknown} given
- */
-function refuseCallback(given) {
-  if (typeof given === 'function') {
-    const message =
-      'the store takes no callback: its calls return promises (util.callbackify gives the other form)'
-    throw new SessionStoreError('ERR_OPTIONS', message)
-  }
-}
-
-/**
  * The request that a call is part of.
  * @param {{ ctx?: object } | undefined} request
  */
 function ctxOf(request) {
-  refuseCallback(request)
   try {
     return request?.ctx
   } catch {
@@ -41,4 +28,4 @@ function ctxOf(request) {
   }
 }
 
-module.exports = { checkString, ctxOf, refuseCallback }
+module.exports = { checkString, ctxOf }

@@ -34,10 +34,14 @@ pub fn leaves_cookie(
     let Some(renewed) = renewed.map(|end| end as i64) else {
         return true;
     };
-    let life = number(stored, "_maxAge").map(|life| life as i64);
-    let life = life.unwrap_or_else(|| renewed.saturating_sub(dates.updated_at.timestamp_millis()));
-    let stored = number(stored, "_expire").map(|end| end as i64);
-    stored.is_some_and(|stored| is_near(touch_after, life, stored, renewed))
+    let left = renewed.saturating_sub(dates.updated_at.timestamp_millis());
+    let life = number(stored, "_maxAge").map_or(left, |life| life as i64);
+    let Some(stored) = number(stored, "_expire").map(|end| end as i64) else {
+        return false;
+    };
+    // Nobody stays signed in by an end that is over.
+    let is_over = stored <= renewed && left <= 0;
+    is_over || is_near(touch_after, life, stored, renewed)
 }
 
 /// An end that is to come earlier than before is always written, and so is one in the second half of its
