@@ -132,3 +132,17 @@ describe('what a request read', () => {
     assert.equal(await store.get(id), undefined)
   })
 })
+
+describe('a write that changes thousands of keys', { timeout: 60_000 }, () => {
+  it('leaves alone what others changed meanwhile', async () => {
+    const many = (value) =>
+      Object.fromEntries(Array.from({ length: 2000 }, (_, number) => [`key${number}`, value]))
+    await store.set('many keys', { ...many(1), others: 1 })
+    const [mine, other] = [{ ctx: {} }, { ctx: {} }]
+    const session = await store.get('many keys', undefined, mine)
+    const same = await store.get('many keys', undefined, other)
+    await store.set('many keys', { ...same, others: 2 }, undefined, other)
+    await store.set('many keys', { ...session, ...many(2) }, undefined, mine)
+    assert.deepEqual(await store.get('many keys'), { ...many(2), others: 2 })
+  })
+})

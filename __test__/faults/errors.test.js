@@ -7,7 +7,7 @@ const { MongoClient } = require('mongodb')
 const { SessionStore, SessionStoreError } = require('../..')
 const { startServer } = require('../../scripts/servers/mongodb')
 const { named, useNetwork } = require('../support/network')
-const { GREETINGS } = require('../support/proxy')
+const { GREETINGS, faults } = require('../support/proxy')
 
 const MIB = 1024 * 1024
 const SECRET = 'do-not-show-this'
@@ -278,6 +278,21 @@ describe('a server that takes smaller messages', { timeout: 60_000 }, () => {
     await store.get('first')
     return store
   }
+})
+
+describe('a reply that does not say how many were written', { timeout: 60_000 }, () => {
+  const network = useNetwork()
+
+  test('is malformed: nobody is told that the session is gone', async () => {
+    const store = network.store()
+    const request = { ctx: {} }
+    await store.set('kept', { a: 1 })
+    await store.get('kept', undefined, request)
+    network.proxy.inject(faults.rewrite((reply) => ({ ...reply, n: 'one' })))
+    await assertFails(store.set('kept', { a: 2 }, undefined, request), 'ERR_SESSION_VALUE')
+    await store.set('kept', { a: 3 })
+    assert.deepEqual(await store.get('kept'), { a: 3 })
+  })
 })
 
 describe('a reply of a length that cannot be', { timeout: 60_000 }, () => {

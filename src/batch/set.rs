@@ -224,7 +224,7 @@ impl Batch<'_> {
         let expire = number(data, "_expire");
         let mut states = states.iter();
         leaves_record(self.touch_after, lifetime, read.expires_at, dates)
-            && states.all(|state| leaves_cookie(self.touch_after, state, expire, dates))
+            && states.all(|state| leaves_cookie(self.touch_after, state, expire))
     }
 
     pub(super) fn dates(&self, lifetime: i64) -> Dates {

@@ -96,9 +96,8 @@ impl Batch<'_> {
             let End { lifetime, expire } = End::of(touch, session);
             let dates = Dates::of(lifetime);
             let expires_at = record::expires_at(record);
-            let cookie = number(session, "_expire").map(|_| expire);
             if leaves_record(self.touch_after, lifetime, expires_at, dates)
-                && leaves_cookie(self.touch_after, session, cookie, dates)
+                && leaves_cookie(self.touch_after, session, Some(expire))
             {
                 ended.push((touch.clone(), Outcome::Unchanged));
                 continue;

@@ -24,24 +24,14 @@ pub fn leaves_record(
 }
 
 /// Whether the end of the cookie can, as it stands in the session that is stored. `renewed` is what it is
-/// to be, if the session is to have one.
-pub fn leaves_cookie(
-    touch_after: Duration,
-    stored: &RawDocument,
-    renewed: Option<f64>,
-    dates: Dates,
-) -> bool {
-    let Some(renewed) = renewed.map(|end| end as i64) else {
+/// to be. koa-session gives a cookie that ends `_maxAge` as well: without it there is no such end.
+pub fn leaves_cookie(touch_after: Duration, stored: &RawDocument, renewed: Option<f64>) -> bool {
+    let life = number(stored, "_maxAge");
+    let (Some(renewed), Some(life)) = (renewed, life) else {
         return true;
     };
-    let left = renewed.saturating_sub(dates.updated_at.timestamp_millis());
-    let life = number(stored, "_maxAge").map_or(left, |life| life as i64);
-    let Some(stored) = number(stored, "_expire").map(|end| end as i64) else {
-        return false;
-    };
-    // Nobody stays signed in by an end that is over.
-    let is_over = stored <= renewed && left <= 0;
-    is_over || is_near(touch_after, life, stored, renewed)
+    let stored = number(stored, "_expire");
+    stored.is_some_and(|stored| is_near(touch_after, life as i64, stored as i64, renewed as i64))
 }
 
 /// An end that is to come earlier than before is always written, and so is one in the second half of its
