@@ -170,6 +170,25 @@ describe('the cause of ERR_UNAVAILABLE', { timeout: 120_000 }, () => {
     }
   })
 
+  it('names what is wrong when it is told, also where the write broke off long before', async () => {
+    const proxy = await TcpProxy.open(server.port)
+    const connection = proxy.uri
+    // Until its time has passed it is not known whether the write may be repeated.
+    proxy.inject(faults.cut, { commands: ['findAndModify'], times: Infinity })
+    const store = new SessionStore({ connection, serverSelectionTimeoutMS: 1000, timeoutMS: 1000 })
+    store.on('warning', () => {})
+    await store.get('id')
+    const breakOff = (exchange) => {
+      proxy.close()
+      return faults.cut(exchange)
+    }
+    proxy.inject(breakOff, { commands: ['update'] })
+    const error = await failure(store.set('id', {}))
+    assert.equal(error.code, 'ERR_UNAVAILABLE')
+    assert.match(error.cause.message, /^127\.0\.0\.1:\d+: refused the connection/)
+    await store.close()
+  })
+
   it('names what was wrong last, with every operation', async () => {
     const own = await startServer()
     opened.push({ close: () => own.remove() })

@@ -166,14 +166,27 @@ impl Availability {
             _ => {}
         }
         let mut sorted = failure::sort(error);
-        if sorted.failure.code == Code::Unavailable {
-            sorted.failure.cause = match (self.is_available(), self.asked.get()) {
-                // The monitors see nothing wrong: then it is this connection.
-                (true, Some(asked)) => Some(cause::of_error(error, asked, true)),
-                _ => self.causes(),
-            };
+        if sorted.failure.code == Code::Unavailable
+            && let Some(asked) = self.asked.get()
+        {
+            // While the monitors see nothing wrong, it is this connection.
+            sorted.failure.cause = Some(cause::of_error(error, asked, true));
         }
-        sorted
+        Sorted {
+            failure: self.retell(sorted.failure),
+            ..sorted
+        }
+    }
+
+    /// Gives a failure that is told some time after it was sorted the causes of now.
+    pub fn retell(&self, failure: Failure) -> Failure {
+        match failure.code {
+            Code::Unavailable if !self.is_available() => Failure {
+                cause: self.causes(),
+                ..failure
+            },
+            _ => failure,
+        }
     }
 
     /// An operation was answered.

@@ -284,7 +284,7 @@ impl Write<'_> {
         // Executed or not: only a number says.
         let may_be_repeated = !sorted.unanswered || self.are_numbers_kept().await;
         if !may_be_repeated {
-            return Some(sorted.failure);
+            return Some(self.collection.availability.retell(sorted.failure));
         }
         if let Err(failure) = self.attempts.again(sorted).await {
             return Some(failure);
