@@ -1,7 +1,5 @@
 'use strict'
 
-const { createHmac, hkdfSync } = require('node:crypto')
-
 /**
  * Gives the stored id of a session's id, as Rust does: `src/seal/ids.rs`.
  * @param {import('./keys').Keys | undefined} hashIds
@@ -11,6 +9,8 @@ function storedIdOf(hashIds) {
   if (!hashIds) {
     return (id) => id
   }
+  // Only now: loading it would be the longest part of making a store, and few ask for hashes.
+  const { createHmac, hkdfSync } = require('node:crypto')
   const [secret] = hashIds()
   /** @type {Buffer | undefined} */
   let key
