@@ -547,7 +547,7 @@ declare namespace SessionStore {
      * The values may be MongoDB's operators, `{ age: { $gte: 18 } }`, and `$and`, `$or` and `$nor` may
      * join several filters. For values that the application wrote itself. Default: false.
      */
-    operators?: boolean
+    operators?: boolean | undefined
   }
 
   /** What is found, page by page as it is asked for. */
@@ -624,8 +624,8 @@ declare namespace SessionStore {
      * that throws rejects with `ERR_SESSION_VALUE`.
      */
     ctx?: unknown
-    changed?: boolean
-    rolling?: boolean
+    changed?: boolean | undefined
+    rolling?: boolean | undefined
   }
 
   /**
@@ -638,20 +638,20 @@ declare namespace SessionStore {
     /** Where MongoDB is. */
     connection: SessionStoreConnection
     /** The collection that holds the sessions. Default: `'sessions'`. */
-    collection?: string
+    collection?: string | undefined
     /**
      * Seconds that a session lives after its last write; at the longest until the end of the year
      * 9999, as with `Infinity`. Default: koa-session's `maxAge` decides, and one day where that is
      * `'session'`.
      */
-    expires?: number
+    expires?: number | undefined
     /**
      * Seconds: a session whose content did not change gets its new expiry written at most this
      * often, but always in the second half of its life. Its end may lag behind its cookie's by as
      * much, so choose far less than its life; it must be less than `expires`. Until then `set` writes
      * nothing and emits nothing. Default: 0, which writes every time.
      */
-    touchAfter?: number
+    touchAfter?: number | undefined
     /**
      * Who removes sessions from the database that have ended (none of them is returned, removed or not):
      *
@@ -664,17 +664,17 @@ declare namespace SessionStore {
      * An index that was there before stays; where that removes sessions although this is not
      * `'native'`, a `warning` says so. Default: `'native'`.
      */
-    autoRemove?: 'native' | 'interval' | 'disabled'
+    autoRemove?: 'native' | 'interval' | 'disabled' | undefined
     /**
      * Minutes between two removals, at least 1/60; the first is as soon as MongoDB is there. Refused
      * unless `autoRemove` is `'interval'`. Default: 10.
      */
-    autoRemoveInterval?: number
+    autoRemoveInterval?: number | undefined
     /**
      * Whether a session also keeps when it was made, as the date `createdAt` of its document. Sessions
      * that are there already never gain one. Default: `false`.
      */
-    timestamps?: boolean
+    timestamps?: boolean | undefined
     /**
      * Paths in the session, at most 32: for each the store makes an index over `data.<path>`, sparse,
      * named `data.<path>_1`, in the background, so that a user's sessions are found without reading all.
@@ -682,7 +682,7 @@ declare namespace SessionStore {
      * `warning` says why and what helps, and everything works, if slowly. An index that is no longer
      * listed stays. Default: none.
      */
-    indexes?: readonly string[]
+    indexes?: readonly string[] | undefined
     /**
      * Encrypts what sessions say: each value at the top level of a session, by AES-256-GCM, before it
      * leaves the process. The names of these keys, koa-session's own `_expire`, `_maxAge` and
@@ -696,7 +696,7 @@ declare namespace SessionStore {
      * an older key, is read, and its next write encrypts all of it. docs/encryption.md says what this
      * protects from, how keys are rotated, and the format. Default: nothing is encrypted.
      */
-    encryption?: EncryptionOptions
+    encryption?: EncryptionOptions | undefined
     /**
      * Stores each session under a keyed hash of its id (HMAC-SHA-256), so that who reads the database
      * cannot send a session's cookie. Calls and events take and give ids as without; what names stored
@@ -709,15 +709,15 @@ declare namespace SessionStore {
      * `destroyMany` counts records, and `destroy` is emitted for each: of a session that is about to move
      * there may be two. Default: ids are stored as they are.
      */
-    hashIds?: HashIdsOptions
+    hashIds?: HashIdsOptions | undefined
     /**
      * The name under which the Mongoose model is registered; of two stores on one Mongoose at most
      * one can do without. Refused where a model over another collection has it. Without effect if
      * `connection` is not Mongoose's. Default: `'Session'`.
      */
-    name?: string
+    name?: string | undefined
     /** The database. Default: the connection's own, or `'test'` if it names none. */
-    db?: string
+    db?: string | undefined
     /**
      * The `bson` module, version 4 to 7, whose classes the values of a session come back as; what hands
      * them on, such as `mongoose.mongo`, will do. Default: that of the Mongoose or the driver given
@@ -725,7 +725,7 @@ declare namespace SessionStore {
      * application was made into a single file with its driver, only the class of ids can be told
      * from a `MongoClient` or `Db`.
      */
-    bson?: BsonLike
+    bson?: BsonLike | undefined
   }
 
   export interface HashIdsOptions {
@@ -813,56 +813,56 @@ declare namespace SessionStore {
      * Default, of the store: 10000, or the least of `socketTimeoutMS` and
      * `waitQueueTimeoutMS` if that is less.
      */
-    timeoutMS?: number
+    timeoutMS?: number | undefined
     /**
      * Milliseconds that an operation waits while no server can be reached, at most `timeoutMS`; then
      * it fails with `ERR_UNAVAILABLE`. From 1, likewise. Default, of the store: 10000.
      */
-    serverSelectionTimeoutMS?: number
+    serverSelectionTimeoutMS?: number | undefined
     /** Milliseconds for opening one connection; `0` is no limit. Default, of the store: 5000. */
-    connectTimeoutMS?: number
+    connectTimeoutMS?: number | undefined
     /** A limit on the operation as a whole, if it is less than 10000; `0` is none. Default: `0`. */
-    socketTimeoutMS?: number
+    socketTimeoutMS?: number | undefined
     /** A limit on the operation as a whole, if it is less than 10000; `0` is none. Default: `0`. */
-    waitQueueTimeoutMS?: number
+    waitQueueTimeoutMS?: number | undefined
 
     /**
      * The most connections to one server; `0` is no limit. Default, of the store: 100, as in the Node
      * driver.
      */
-    maxPoolSize?: number
+    maxPoolSize?: number | undefined
     /** Connections that are kept open; not more than `maxPoolSize`. Default: 0. */
-    minPoolSize?: number
+    minPoolSize?: number | undefined
     /**
      * Connections that may be in the opening at once. Default, of the store: `maxPoolSize`, since
      * the store never has more than some commands on their way.
      */
-    maxConnecting?: number
+    maxConnecting?: number | undefined
     /**
      * Milliseconds after which an idle connection is closed; `0` is never. Default, of the store:
      * 120000, since networks drop what is idle for longer without a word (Azure after four minutes),
      * and an operation would wait for it in vain.
      */
-    maxIdleTimeMS?: number
+    maxIdleTimeMS?: number | undefined
 
     /** Shown in the server's log. Up to 128 bytes. Default: none. */
-    appName?: string
+    appName?: string | undefined
     /** Default: `false`. */
-    directConnection?: boolean
+    directConnection?: boolean | undefined
     /** Default: `false`. */
-    loadBalanced?: boolean
+    loadBalanced?: boolean | undefined
     /** The name of the replica set. Default: whichever the hosts belong to. */
-    replicaSet?: string
+    replicaSet?: string | undefined
     /** Default: the `mongodb+srv://` address takes all of its hosts. */
-    srvMaxHosts?: number
+    srvMaxHosts?: number | undefined
     /** Default: `'mongodb'`. */
-    srvServiceName?: string
+    srvServiceName?: string | undefined
     /** Milliseconds between looks at a server; 500 or more. Default: 10000. */
-    heartbeatFrequencyMS?: number
+    heartbeatFrequencyMS?: number | undefined
     /** Default: `'auto'`. */
-    serverMonitoringMode?: 'auto' | 'poll' | 'stream'
+    serverMonitoringMode?: 'auto' | 'poll' | 'stream' | undefined
     /** Milliseconds by which a server may be slower than the nearest. Default: 15. */
-    localThresholdMS?: number
+    localThresholdMS?: number | undefined
 
     /** Default: `'DEFAULT'`, which is SCRAM, as the server prefers, if there is a user. */
     authMechanism?:
@@ -872,61 +872,62 @@ declare namespace SessionStore {
       | 'MONGODB-X509'
       | 'PLAIN'
       | 'MONGODB-OIDC'
+      | undefined
     /** For `MONGODB-OIDC`, which needs it, and nothing else. */
-    authMechanismProperties?: { ENVIRONMENT: 'k8s' } | 'ENVIRONMENT:k8s'
+    authMechanismProperties?: { ENVIRONMENT: 'k8s' } | 'ENVIRONMENT:k8s' | undefined
     /** The database that knows the user. Default: the one in the connection string, or `'admin'`. */
-    authSource?: string
+    authSource?: string | undefined
 
     /**
      * The Stable API that each command declares; a connection string cannot say it. Default: none, or
      * that of the client.
      */
-    serverApi?: '1' | { version: '1'; strict?: boolean; deprecationErrors?: boolean }
+    serverApi?: '1' | { version: '1'; strict?: boolean; deprecationErrors?: boolean } | undefined
 
     /** A SOCKS5 proxy to connect through. Default: none. */
-    proxyHost?: string
+    proxyHost?: string | undefined
     /** Default: 1080. */
-    proxyPort?: number
+    proxyPort?: number | undefined
     /** With `proxyPassword`, or not at all. Default: none. */
-    proxyUsername?: string
-    proxyPassword?: string
+    proxyUsername?: string | undefined
+    proxyPassword?: string | undefined
 
     /**
      * What may be compressed on the way, in order of preference; MongoDB takes the first that it has.
      * `'zstd'` is taken, but never offered. Default: nothing.
      */
-    compressors?: Compressor[] | string
+    compressors?: Compressor[] | string | undefined
     /** From 0 to 9; -1 is zlib's own. Default: -1. */
-    zlibCompressionLevel?: number
+    zlibCompressionLevel?: number | undefined
 
     /** Default: `false`; `true` with `mongodb+srv://`, or with one of the four below. */
-    tls?: boolean
+    tls?: boolean | undefined
     /**
      * The path of a PEM file with the authorities to trust. Default: the well-known ones;
      * NODE_EXTRA_CA_CERTS is for Node alone. A certificate that is its own authority has to say
      * CA:FALSE, and every one to name its host in a subjectAltName: rustls, which the store has for
      * TLS, is stricter there than Node.
      */
-    tlsCAFile?: string
+    tlsCAFile?: string | undefined
     /** The path of a PEM file, not encrypted. Default: none. */
-    tlsCertificateKeyFile?: string
+    tlsCertificateKeyFile?: string | undefined
     /** Takes any certificate, whatever its host. Default: `false`. */
-    tlsAllowInvalidCertificates?: boolean
+    tlsAllowInvalidCertificates?: boolean | undefined
     /** Host names are always checked, except with the one above. */
-    tlsAllowInvalidHostnames?: false
+    tlsAllowInvalidHostnames?: false | undefined
     /** The same as `tlsAllowInvalidCertificates`. Default: `false`. */
-    tlsInsecure?: boolean
+    tlsInsecure?: boolean | undefined
 
     /**
      * Servers that must have a write before it counts: a number from 1, `'majority'`, or the name of
      * a write concern. With less than a majority, a failover can take back what was acknowledged.
      * Default, of the store: `'majority'`, unless the connection says otherwise.
      */
-    w?: number | string
+    w?: number | string | undefined
     /** Whether a write must be in the journal before it counts. Default: the server's. */
-    journal?: boolean
+    journal?: boolean | undefined
     /** Milliseconds for `w`. Default: no limit but `timeoutMS`. */
-    wtimeoutMS?: number
+    wtimeoutMS?: number | undefined
     /** `w`, `journal` and `wtimeoutMS` in one. */
     writeConcern?:
       | number
@@ -938,31 +939,33 @@ declare namespace SessionStore {
           wtimeout?: number
           wtimeoutMS?: number
         }
+      | undefined
     /** Default: `true`. */
-    retryWrites?: boolean
+    retryWrites?: boolean | undefined
 
     /** A secondary may not have the last write of a session yet. Default: `'primary'`. */
     readPreference?:
       | ReadPreferenceMode
       | { mode: ReadPreferenceMode; tags?: TagSet[]; maxStalenessSeconds?: number }
+      | undefined
     /** The servers to prefer, for a mode other than `'primary'`. Default: any. */
-    readPreferenceTags?: TagSet | TagSet[]
+    readPreferenceTags?: TagSet | TagSet[] | undefined
     /** Default: no limit. */
-    maxStalenessSeconds?: number
+    maxStalenessSeconds?: number | undefined
     /** Default: the server's. */
-    readConcern?: ReadConcernLevel | { level: ReadConcernLevel }
+    readConcern?: ReadConcernLevel | { level: ReadConcernLevel } | undefined
     /** The same as `readConcern`. */
-    readConcernLevel?: ReadConcernLevel
+    readConcernLevel?: ReadConcernLevel | undefined
     /** Default: `true`. */
-    retryReads?: boolean
+    retryReads?: boolean | undefined
 
     /** How often to try again what an overloaded server refused. Default: 2. */
-    maxAdaptiveRetries?: number
+    maxAdaptiveRetries?: number | undefined
     /** Whether to try that on another server. Default: `false`. */
-    enableOverloadRetargeting?: boolean
+    enableOverloadRetargeting?: boolean | undefined
 
     /** The store writes UUIDs in no other form. */
-    uuidRepresentation?: 'standard'
+    uuidRepresentation?: 'standard' | undefined
   }
 
   export type ReadPreferenceMode =

@@ -43,6 +43,9 @@ new SessionStore({
   readConcern: 'majority',
 })
 
+// Under exactOptionalPropertyTypes, too, what is undefined counts as not given.
+new SessionStore({ connection, db: process.env.DB, expires: undefined, writeConcern: undefined })
+
 // @ts-expect-error: there have to be options
 new SessionStore()
 // @ts-expect-error: connection is missing
