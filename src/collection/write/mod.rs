@@ -283,11 +283,12 @@ impl Write<'_> {
         self.is_exposed |= sorted.unanswered;
         // Executed or not: only a number says.
         let may_be_repeated = !sorted.unanswered || self.are_numbers_kept().await;
-        if !may_be_repeated {
-            return Some(self.collection.availability.retell(sorted.failure));
-        }
-        if let Err(failure) = self.attempts.again(sorted).await {
-            return Some(failure);
+        let given_up = match may_be_repeated {
+            true => self.attempts.again(sorted).await.err(),
+            false => Some(sorted.failure),
+        };
+        if let Some(failure) = given_up {
+            return Some(self.collection.availability.retell(failure));
         }
         self.parts.push_front(part.clone());
         None
