@@ -133,6 +133,25 @@ describe('what a request read', () => {
   })
 })
 
+describe('a request whose write was dropped', () => {
+  it('still knows what it had written before, if it did not wait for that', async () => {
+    const id = 'dropped after a write'
+    await store.set(id, { first: 1, second: 1 })
+    const mine = { ctx: {} }
+    await store.get(id, undefined, mine)
+    await Promise.all([
+      store.set(id, { first: 2, second: 1 }, undefined, mine),
+      store.destroy(id),
+      store.set(id, { first: 2, second: 2 }, undefined, mine),
+    ])
+    assert.equal(await store.get(id), undefined)
+    // Somebody makes a session with this id: of that the request changes only what it now changes.
+    await store.set(id, { first: 9, second: 9 })
+    await store.set(id, { first: 2, second: 3 }, undefined, mine)
+    assert.deepEqual(await store.get(id), { first: 9, second: 3 })
+  })
+})
+
 describe('a write that changes thousands of keys', { timeout: 60_000 }, () => {
   it('leaves alone what others changed meanwhile', async () => {
     const many = (value) =>

@@ -193,7 +193,8 @@ class SetOperation extends Operation {
     const event = MEANINGS[meaning]
     const { content, lifetime } = this
     if (event === 'dropped' || event === 'unchanged') {
-      this.knowledge.learn(this.call, this.read)
+      // No news: but an earlier write of the request may have been since this was called.
+      this.knowledge.learn(this.call, this.knowledge.read)
     } else {
       this.knowledge.learn(this.call, {
         content,
