@@ -56,6 +56,15 @@ const whole = {
       ms: 1000,
     },
   },
+  encryption: {
+    stores: ['ours', 'ours-encrypted', 'ours-hashed'],
+    sizes: [KB],
+    operations: ['get', 'set', 'web'],
+    atATime: [1, 64, 256],
+    rounds: 11,
+    ms: 300,
+    warmUpMs: 1000,
+  },
   growth: {
     stored: [10_000, 100_000, 1_000_000],
     stores: ['driver', 'ours'],
@@ -95,6 +104,7 @@ const quick = {
     operations: { ...whole.instant.operations, rounds: 3, ms: 100, warmUpMs: 200 },
     applications: { ...whole.instant.applications, rounds: 3, ms: 300 },
   },
+  encryption: { ...whole.encryption, rounds: 3, ms: 100, warmUpMs: 200 },
   growth: {
     ...whole.growth,
     stored: [10_000, 30_000],

@@ -1,7 +1,7 @@
 // npm run bench: everything but what takes longest, a million sessions and ten million operations.
 // npm run bench -- --full: that, too.
-// npm run bench -- SECTION …: weight, applications, rates, operations, instant, networks, values, growth,
-// lookups, memory.
+// npm run bench -- SECTION …: weight, applications, rates, operations, instant, networks, values,
+// encryption, growth, lookups, memory.
 // npm run bench -- --quick: a short look at everything, in about four minutes.
 
 const path = require('node:path')
@@ -21,6 +21,7 @@ const sections = {
   instant: async (bench) => require('./sections/instant').measureInstant(bench),
   networks: async (bench) => require('./sections/networks').measureNetworks(bench),
   values: async (bench) => require('./sections/values').measureValues(bench),
+  encryption: async (bench) => require('./sections/encryption').measureEncryption(bench),
   growth: async (bench) => require('./sections/growth').measureGrowth(bench),
   lookups: async (bench) => require('./sections/lookups').measureLookups(bench),
   memory: async (bench) => require('./sections/memory').measureMemory(bench),

@@ -24,6 +24,7 @@ const FEWEST = 100
  * @property {[number, number][]} latencies a histogram
  * @property {number} mainCpu of the main thread, per operation, in microseconds
  * @property {number} processCpu the same of all threads
+ * @property {number} otherCpu the same of all threads but the main one
  * @property {number} rss memory in bytes
  */
 async function measure(operation, { atATime, ms, warmUpMs = 0, fewest = FEWEST, count }) {
@@ -34,14 +35,17 @@ async function measure(operation, { atATime, ms, warmUpMs = 0, fewest = FEWEST, 
   const done = await run(operation, { atATime, ms, fewest, step, count })
   const seconds = (performance.now() - start) / 1000
   const after = cpuTimes()
+  const mainCpu = (after.main - before.main) / done
+  const processCpu = (after.process - before.process) / done
   const sorted = latencies.subarray(0, Math.min(done, latencies.length)).sort()
   return {
     operations: done,
     perSecond: done / seconds,
     p50: sorted[Math.floor(sorted.length * 0.5)],
     latencies: histogramOf(sorted),
-    mainCpu: (after.main - before.main) / done,
-    processCpu: (after.process - before.process) / done,
+    mainCpu,
+    processCpu,
+    otherCpu: processCpu - mainCpu,
     rss: process.memoryUsage.rss(),
   }
 }

@@ -6,6 +6,9 @@ const path = require('node:path')
 // What only the benchmark needs is installed in bench/.
 const requirePeer = createRequire(path.join(__dirname, '..', 'package.json'))
 
+/** Protects nothing but what the benchmark has made. */
+const KEY = 'a key of the benchmark, of 32 bytes or more'
+
 const openers = {
   /** The code that anyone would write with the official driver; its pool has 100 connections. */
   async driver({ uri, db, collection }) {
@@ -31,11 +34,17 @@ const openers = {
     return { store: new ConnectMongoAdapter(mongo), close: () => mongo.close() }
   },
 
-  async ours({ uri, db, collection }) {
-    const SessionStore = require('../..')
-    const store = new SessionStore({ connection: uri, db, collection })
-    return { store, close: () => store.close() }
-  },
+  ours: async (place) => openOurs(place),
+
+  'ours-encrypted': async (place) => openOurs(place, { encryption: { keys: [KEY] } }),
+
+  'ours-hashed': async (place) => openOurs(place, { hashIds: { key: KEY } }),
+}
+
+function openOurs({ uri, db, collection }, options = {}) {
+  const SessionStore = require('../..')
+  const store = new SessionStore({ connection: uri, db, collection, ...options })
+  return { store, close: () => store.close() }
 }
 
 class DriverStore {

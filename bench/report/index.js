@@ -5,6 +5,7 @@ const path = require('node:path')
 const { charts } = require('./charts')
 const {
   casesTable,
+  encryptionTables,
   lookupsTables,
   memoryTable,
   targetsTable,
@@ -20,6 +21,7 @@ const TITLES = {
   operations: 'Operations',
   instant: `What the client\u2019s side can do: operations and applications ${ON_INSTANT}`,
   networks: 'Networks: operations over a round trip',
+  encryption: 'Encryption: `encryption` and `hashIds`, beside the same store without them',
   growth: 'Growth: 64 at a time, 1 KB',
   lookups: 'Lookups: the five sessions of one user among many, 1 KB, one at a time',
   memory:
@@ -83,6 +85,7 @@ function taken({ date, commit, machine, system, load, node, redis, server, packa
 function sectionTables(section, result) {
   if (section === 'weight') return weightTables(result)
   if (section === 'values') return valuesTable(result.rows)
+  if (section === 'encryption') return encryptionTables(result.rows)
   if (section === 'lookups') return lookupsTables(result)
   if (section === 'memory') return memoryTable(result.points)
   return casesTable(result.rows)

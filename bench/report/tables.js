@@ -1,6 +1,6 @@
 // The results as Markdown: medians, and how far the middle half of the rounds spreads around them.
 
-const { median, spread } = require('../statistics')
+const { median, ratio, spread } = require('../statistics')
 const { figureOf } = require('./figures')
 const { NAMES, megabytes, number, titleOf } = require('./words')
 
@@ -10,6 +10,12 @@ const COLUMNS = [
   ['p99 ms, all rounds', 'p99'],
   ['main thread µs', 'mainCpu'],
   ['process µs', 'processCpu'],
+]
+
+const PROTECTION_COLUMNS = [
+  ['main thread', 'mainCpu'],
+  ['other threads', 'otherCpu'],
+  ['per second', 'perSecond'],
 ]
 
 const VALUES_COLUMNS = {
@@ -44,6 +50,22 @@ function casesTable(rows) {
     ]),
   )
   return table(header, cells)
+}
+
+/** What a protection costs beside the store without it, and then the figures of all. */
+function encryptionTables(rows) {
+  const { ours: _, ...protections } = rows[0].stores
+  const header = ['', 'beside the store without it', ...PROTECTION_COLUMNS.map(([title]) => title)]
+  const cells = rows.flatMap((row) =>
+    Object.keys(protections).map((name, index) => [
+      index === 0 ? titleOf(row) : '',
+      NAMES[name],
+      ...PROTECTION_COLUMNS.map(
+        ([, figure]) => `${ratio(row.stores[name], row.stores.ours, figure).toFixed(2)} ×`,
+      ),
+    ]),
+  )
+  return [...table(header, cells), '', ...casesTable(rows)]
 }
 
 function withSpread(values) {
@@ -140,6 +162,7 @@ function targetsTable(targets) {
 
 module.exports = {
   casesTable,
+  encryptionTables,
   lookupsTables,
   memoryTable,
   table,

@@ -25,6 +25,7 @@ function targets(results) {
     loneTarget(operations),
     ...loneTargets(operations),
     parseTarget(operations),
+    ...encryptionTargets(results.encryption),
     growthTarget(results.growth),
     memoryTarget(results.memory),
     ...weightTargets(results.weight),
@@ -186,6 +187,21 @@ function parseTarget(section) {
     against: '`JSON.parse` of the session',
     ...atMost(1.8, times && median(times)),
   }
+}
+
+/** What is encrypted, beside the same store that does not. */
+function encryptionTargets(section) {
+  const limits = { mainCpu: ['main thread', 1.1], otherCpu: ["store's thread", 1.3] }
+  return Object.entries(limits).flatMap(([figure, [thread, limit]]) =>
+    ['get', 'set'].map((operation) => {
+      const stores = caseOf(section, operation, 64)?.stores
+      return {
+        figure: `${thread} per ${operation} with \`encryption\`, 64 at a time`,
+        against: 'without',
+        ...atMost(limit, stores && ratio(stores['ours-encrypted'], stores.ours, figure)),
+      }
+    }),
+  )
 }
 
 function growthTarget(section) {

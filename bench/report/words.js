@@ -11,6 +11,8 @@ const NAMES = {
   ioredis: 'ioredis, pipelining',
   'ioredis-everysec': 'ioredis, pipelining, fsync every second',
   ours: 'koa-session-mongo-native',
+  'ours-encrypted': 'with `encryption`',
+  'ours-hashed': 'with `hashIds`',
 }
 
 const OPERATIONS = { get: 'get', set: 'set', touch: 'touch', web: 'web mix' }
