@@ -6,9 +6,13 @@
 const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
 const { useDatabase } = require('../support/database')
+const { useNetwork } = require('../support/network')
+const { faults } = require('../support/proxy')
 
 /** More than a store keeps of what was read. */
 const MANY = 5000
+
+const UNAUTHORIZED = 13
 
 /** What became of the latest write to each session. */
 const events = new Map()
@@ -149,6 +153,26 @@ describe('a request whose write was dropped', () => {
     await store.set(id, { first: 9, second: 9 })
     await store.set(id, { first: 2, second: 3 }, undefined, mine)
     assert.deepEqual(await store.get(id), { first: 9, second: 3 })
+  })
+})
+
+describe('a request whose destroy failed', () => {
+  const network = useNetwork()
+
+  it('still knows what it had written before, if it did not wait for that', async () => {
+    const store = network.store()
+    const id = 'not destroyed'
+    const start = { first: 1, second: 1 }
+    await store.set(id, start)
+    const mine = { ctx: {} }
+    await store.get(id, undefined, mine)
+    network.proxy.inject(faults.fail({ errorCode: UNAUTHORIZED }), { commands: ['delete'] })
+    await Promise.all([
+      store.set(id, { ...start, first: 2 }, undefined, mine),
+      assert.rejects(store.destroy(id, mine), { mongoCode: UNAUTHORIZED }),
+    ])
+    await store.set(id, start, undefined, mine)
+    assert.deepEqual(await store.get(id), start)
   })
 })
 

@@ -88,14 +88,20 @@ class Knowledge {
     }
   }
 
+  /** What it knows now, to go back to. */
+  memory() {
+    return { read: this.read, writing: [...this.writing] }
+  }
+
   /**
    * What it learned from this call did not come true.
    * @param {number} call
-   * @param {Read | undefined} read what it knew before
+   * @param {ReturnType<Knowledge['memory']>} before what it knew before
    */
-  unlearn(call, read) {
+  unlearn(call, before) {
     if (this.#learned === call) {
-      this.read = read
+      this.read = before.read
+      this.writing = [...before.writing, ...this.writing]
     }
   }
 }

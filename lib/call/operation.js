@@ -250,7 +250,7 @@ class DestroyOperation extends Operation {
     this.knowledge = knowledge
     this.announce = announce
     this.call = knowledge.call()
-    this.read = knowledge.read
+    this.before = knowledge.memory()
     // At once: what the request writes without waiting for this is a session of its own.
     knowledge.learn(this.call, undefined)
   }
@@ -268,7 +268,7 @@ class DestroyOperation extends Operation {
 
   /** @param {Failure} failure */
   fail(failure) {
-    this.knowledge.unlearn(this.call, this.read)
+    this.knowledge.unlearn(this.call, this.before)
     super.fail(failure)
   }
 }
