@@ -23,7 +23,11 @@ impl Batch<'_> {
     pub(super) async fn destroy(&self) -> Vec<Ended> {
         let (formers, others): (Destroys, Destroys) =
             (self.operations.iter().cloned()).partition(|destroy| destroy.former.is_some());
-        let (mut ended, others) = join(self.delete_formers(formers), self.delete(others)).await;
+        if formers.is_empty() {
+            return self.delete(others).await;
+        }
+        let both = join(self.delete_formers(formers), self.delete(others));
+        let (mut ended, others) = Box::pin(both).await;
         ended.extend(others);
         ended
     }
@@ -69,7 +73,7 @@ impl Batch<'_> {
                 if !ended.is_empty() {
                     self.leave.ended(std::mem::take(&mut ended));
                 }
-                self.make_sure(unsure, &mut ended).await;
+                Box::pin(self.make_sure(unsure, &mut ended)).await;
             }
             (ended, is_last)
         });

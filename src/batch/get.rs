@@ -99,7 +99,7 @@ impl Batch<'_> {
             }
         }
         if !unseen.is_empty() {
-            self.look_again(unseen, ended).await;
+            Box::pin(self.look_again(unseen, ended)).await;
         }
     }
 

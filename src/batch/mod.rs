@@ -57,12 +57,15 @@ pub trait Leave {
 
 impl Batch<'_> {
     /// Executes the operations. Gives the outcomes of those that have not left.
+    ///
+    /// Each kind is in a box of its own, and so is within each what is rarely needed: a future is as large as
+    /// the largest that it may wait for, and is moved as a whole for each batch.
     pub async fn run(&self) -> Vec<Ended> {
         match self.operations.first().map(|operation| &operation.action) {
-            Some(Action::Get) => self.get().await,
-            Some(Action::Set { .. }) => self.set().await,
-            Some(Action::Touch(_)) => self.touch().await,
-            Some(Action::Destroy { .. }) => self.destroy().await,
+            Some(Action::Get) => Box::pin(self.get()).await,
+            Some(Action::Set { .. }) => Box::pin(self.set()).await,
+            Some(Action::Touch(_)) => Box::pin(self.touch()).await,
+            Some(Action::Destroy { .. }) => Box::pin(self.destroy()).await,
             Some(Action::Wide(_) | Action::Sweep(_) | Action::Watch { .. }) | None => Vec::new(),
         }
     }

@@ -74,8 +74,7 @@ impl Batch<'_> {
                     states,
                     data,
                     meaning,
-                }) => self
-                    .swap(operation, &states, &data)
+                }) => Box::pin(self.swap(operation, &states, &data))
                     .await
                     .map(|is_there| if is_there { meaning } else { Outcome::Dropped })
                     .unwrap_or_else(Outcome::Failed),
@@ -97,18 +96,19 @@ impl Batch<'_> {
             for (place, written) in answer.into_written() {
                 self.sort(&sent[place], written, &mut ended, &mut unsure);
             }
-            let (wholes, mut ended): (Vec<_>, Vec<_>) = ended.into_iter().partition(leaves_former);
-            let is_more = !wholes.is_empty() || (!unsure.is_empty() && !is_alone);
-            if is_more && !ended.is_empty() {
-                self.leave.ended(std::mem::take(&mut ended));
+            if is_alone && !unsure.is_empty() {
+                ended.extend(unsure.drain(..).map(|(set, _)| (set, Outcome::Dropped)));
             }
-            let (formers, unsure) = join(
-                self.forget_formers(wholes),
-                self.find_dropped(unsure, is_alone),
-            )
-            .await;
-            ended.extend(formers);
-            ended.extend(unsure);
+            let (wholes, mut ended): (Vec<_>, Vec<_>) = ended.into_iter().partition(leaves_former);
+            if !wholes.is_empty() || !unsure.is_empty() {
+                if !ended.is_empty() {
+                    self.leave.ended(std::mem::take(&mut ended));
+                }
+                let rest = join(self.forget_formers(wholes), self.find_dropped(unsure));
+                let (formers, unsure) = Box::pin(rest).await;
+                ended.extend(formers);
+                ended.extend(unsure);
+            }
             (ended, is_last)
         });
         ended.extend(self.tell_each(ends).await);
@@ -137,11 +137,8 @@ impl Batch<'_> {
 
     /// MongoDB says how many statements found their session, not which: where some did not, this
     /// asks who is gone.
-    async fn find_dropped(&self, mut unsure: Vec<Ended>, is_alone: bool) -> Vec<Ended> {
-        if let ([(_, outcome)], true) = (unsure.as_mut_slice(), is_alone) {
-            *outcome = Outcome::Dropped;
-        }
-        if unsure.is_empty() || is_alone {
+    async fn find_dropped(&self, mut unsure: Vec<Ended>) -> Vec<Ended> {
+        if unsure.is_empty() {
             return unsure;
         }
         let ids: Vec<Id> = unsure.iter().map(|(set, _)| set.id.clone()).collect();

@@ -125,7 +125,7 @@ impl Batch<'_> {
         let unseen: Vec<Id> = unseen.map(|touch| touch.id.clone()).collect();
         match unseen.is_empty() {
             true => Ok(HashMap::new()),
-            false => self.find_ends(&unseen).await,
+            false => Box::pin(self.find_ends(&unseen)).await,
         }
     }
 

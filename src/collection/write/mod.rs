@@ -127,7 +127,7 @@ impl Collection {
 impl<'a> Write<'a> {
     /// All of them, as they come: what is waited for before the next is asked for need not end first.
     pub fn into_answers(self) -> impl Stream<Item = Answer> {
-        stream::unfold(self, async |mut write| {
+        stream::unfold(Box::new(self), async |mut write| {
             let answer = write.next().await?;
             Some((answer, write))
         })
@@ -149,7 +149,7 @@ impl Write<'_> {
             let part = self.parts.pop_front()?;
             let written = match self.attempt(&part).await {
                 Ok(Ok(reply)) => self.read(&part, reply).await.map(Ok),
-                Ok(Err(sorted)) => self.refused(&part, sorted).await,
+                Ok(Err(sorted)) => Box::pin(self.refused(&part, sorted)).await,
                 Err(Stopped::HeldUp) => {
                     self.divide(part.clone());
                     None
@@ -226,7 +226,7 @@ impl Write<'_> {
         if self.statements.len() == 1
             && let Some((_, sorted)) = reply.failed.pop()
         {
-            let failure = self.fail_alone(part, sorted).await?;
+            let failure = Box::pin(self.fail_alone(part, sorted)).await?;
             return Some(vec![Written::Failed(failure)]);
         }
         let failed = reply.failed.iter();
