@@ -14,6 +14,9 @@ const MANY = 5000
 
 const UNAUTHORIZED = 13
 
+/** With the rest of the record it is. */
+const TOO_LARGE = 'x'.repeat(16 * 1024 * 1024 - 60)
+
 /** What became of the latest write to each session. */
 const events = new Map()
 
@@ -158,21 +161,57 @@ describe('a request whose write was dropped', () => {
 
 describe('a request whose destroy failed', () => {
   const network = useNetwork()
+  const START = { first: 1, second: 1 }
 
-  it('still knows what it had written before, if it did not wait for that', async () => {
-    const store = network.store()
-    const id = 'not destroyed'
-    const start = { first: 1, second: 1 }
-    await store.set(id, start)
-    const mine = { ctx: {} }
+  /** A request that has read a session, and whose destroys of it fail. */
+  async function read(id) {
+    const [store, mine] = [network.store(), { ctx: {} }]
+    await store.set(id, START)
     await store.get(id, undefined, mine)
-    network.proxy.inject(faults.fail({ errorCode: UNAUTHORIZED }), { commands: ['delete'] })
-    await Promise.all([
-      store.set(id, { ...start, first: 2 }, undefined, mine),
-      assert.rejects(store.destroy(id, mine), { mongoCode: UNAUTHORIZED }),
-    ])
-    await store.set(id, start, undefined, mine)
-    assert.deepEqual(await store.get(id), start)
+    const refuse = faults.fail({ errorCode: UNAUTHORIZED })
+    network.proxy.inject(refuse, { commands: ['delete'], times: Infinity })
+    const destroy = () => assert.rejects(store.destroy(id, mine), { mongoCode: UNAUTHORIZED })
+    return { store, mine, destroy, set: (session) => store.set(id, session, undefined, mine) }
+  }
+
+  it('still knows what it is writing, if it did not wait for that', async () => {
+    const id = 'not destroyed'
+    const { store, destroy, set } = await read(id)
+    await Promise.all([set({ ...START, first: 2 }), destroy()])
+    await set(START)
+    assert.deepEqual(await store.get(id), START)
+  })
+
+  it('leaves alone what others changed after it had written that itself', async () => {
+    const id = 'not destroyed, and changed'
+    const { store, destroy, set } = await read(id)
+    await Promise.all([set({ ...START, first: 2 }), destroy()])
+    await store.set(id, { ...START, first: 3 })
+    await set({ first: 2, second: 2 })
+    assert.deepEqual(await store.get(id), { first: 3, second: 2 })
+  })
+
+  it('makes no session of one that ended meanwhile, however often it tried', async () => {
+    const id = 'not destroyed twice'
+    const { store, destroy, set } = await read(id)
+    await Promise.all([destroy(), destroy()])
+    await network.collection.deleteOne({ _id: id })
+    await set({ ...START, first: 2 })
+    assert.equal(await store.get(id), undefined)
+  })
+})
+
+describe('a request whose write was too large', () => {
+  it('leaves alone what others wrote in its place', async () => {
+    const id = 'too large'
+    await store.set(id, START)
+    const mine = { ctx: {} }
+    const session = await store.get(id, undefined, mine)
+    const tooLarge = store.set(id, { ...session, cart: TOO_LARGE }, undefined, mine)
+    await assert.rejects(tooLarge, { code: 'ERR_SESSION_TOO_LARGE' })
+    await store.set(id, { ...START, cart: 'of another' })
+    await store.set(id, { ...session, mine: 2 }, undefined, mine)
+    assert.deepEqual(await store.get(id), { ...START, mine: 2, cart: 'of another' })
   })
 })
 

@@ -224,6 +224,18 @@ describe('touchAfter, at or above the life of a session', { timeout: 60_000 }, (
   })
 })
 
+describe('touchAfter, where a request writes a session several times', { timeout: 60_000 }, () => {
+  it('gives it the life of the last, whether each is waited for or not', async () => {
+    const id = 'short, then long'
+    await store.set(id, { count: 1 }, DAY)
+    const mine = { ctx: {} }
+    const session = await store.get(id, DAY, mine)
+    await Promise.all([store.set(id, session, 60_000, mine), store.set(id, session, DAY, mine)])
+    const { expiresAt } = await database.document(id)
+    assert.ok(expiresAt - Date.now() > DAY - HOUR, `ends at ${expiresAt.toISOString()}`)
+  })
+})
+
 describe('touchAfter, with expires', { timeout: 60_000 }, () => {
   const MINUTE = 60_000
   const config = { maxAge: MINUTE, rolling: true }

@@ -17,6 +17,11 @@ const { decoder, encode } = require('../values/values')
  * @property {boolean} isOutdated whether its next write writes it anew as a whole, such as encrypted
  */
 
+/**
+ * A write under way, or failed, or several of them in one.
+ * @typedef {{ call: number, content: Buffer, isSeveral?: boolean }} Writing `call` is that of the last
+ */
+
 /** So many writes under way, or failed, a request remembers one by one. */
 const MOST_WRITING = 16
 
@@ -31,9 +36,11 @@ const decode = decoder(() => undefined)
  */
 class Knowledge {
   /** @type {Read | undefined} */
-  read
-  /** What it writes or failed to write: the session may look like this, too. */
-  writing = /** @type {{ call: number, content: Buffer }[]} */ ([])
+  #read
+  /** What it writes or failed to write: the session may look like this, too. @type {Writing[]} */
+  writing = []
+  /** Its calls that end the session, under way. @type {number[]} */
+  #ending = []
   /** What the same request knows of all its sessions, once there are several. @type {KnownSessions | undefined} */
   sessions
   #calls = 0
@@ -53,6 +60,14 @@ class Knowledge {
     return this.#calls
   }
 
+  /**
+   * What it last learned, unless it is about to end that: what it writes then, without waiting for the end, is
+   * a session of its own.
+   */
+  get read() {
+    return this.#ending.length > 0 ? undefined : this.#read
+  }
+
   /** What the session may look like beside what was read. */
   contents() {
     return this.writing.map(({ content }) => content)
@@ -67,11 +82,17 @@ class Knowledge {
     if (last && Buffer.compare(last.content, content) === 0) {
       last.call = call
     } else {
-      if (this.writing.length === MOST_WRITING) {
-        this.writing = [{ call, content: allOf(this.contents()) }]
+      if (last && this.writing.length === MOST_WRITING) {
+        const content = allOf(this.contents())
+        this.writing = [{ call: last.call, content, isSeveral: true }]
       }
       this.writing.push({ call, content })
     }
+  }
+
+  /** @param {number} call */
+  ends(call) {
+    this.#ending.push(call)
   }
 
   /**
@@ -80,29 +101,32 @@ class Knowledge {
    */
   learn(call, read) {
     if (call > this.#learned) {
-      this.read = read
+      this.#read = read
       this.#learned = call
     }
     while (this.writing.length > 0 && this.writing[0].call <= call) {
       this.writing.shift()
     }
-  }
-
-  /** What it knows now, to go back to. */
-  memory() {
-    return { read: this.read, writing: [...this.writing] }
+    while (this.#ending.length > 0 && this.#ending[0] <= call) {
+      this.#ending.shift()
+    }
   }
 
   /**
-   * What it learned from this call did not come true.
+   * This call has settled, and all is as it was known to be, as far as is known.
    * @param {number} call
-   * @param {ReturnType<Knowledge['memory']>} before what it knew before
    */
-  unlearn(call, before) {
-    if (this.#learned === call) {
-      this.read = before.read
-      this.writing = [...before.writing, ...this.writing]
-    }
+  learnNothing(call) {
+    this.learn(call, this.#read)
+  }
+
+  /**
+   * This call did not happen: nothing was written, or ended.
+   * @param {number} call
+   */
+  forget(call) {
+    this.writing = this.writing.filter((write) => write.call !== call || write.isSeveral)
+    this.#ending = this.#ending.filter((end) => end !== call)
   }
 }
 

@@ -136,6 +136,9 @@ class GetOperation extends Operation {
 /** @type {Uint8Array[]} */
 const NOTHING = []
 
+/** What failed so is not stored, nor will be. Of all other failures MongoDB may have received the write. */
+const NEVER_WRITTEN = new Set(['ERR_SESSION_TOO_LARGE', 'ERR_SESSION_VALUE', 'ERR_DECRYPT'])
+
 class SetOperation extends Operation {
   /**
    * @param {string} id
@@ -193,8 +196,7 @@ class SetOperation extends Operation {
     const event = MEANINGS[meaning]
     const { content, lifetime } = this
     if (event === 'dropped' || event === 'unchanged') {
-      // No news: but an earlier write of the request may have been since this was called.
-      this.knowledge.learn(this.call, this.knowledge.read)
+      this.knowledge.learnNothing(this.call)
     } else {
       this.knowledge.learn(this.call, {
         content,
@@ -206,6 +208,14 @@ class SetOperation extends Operation {
     }
     this.announce(event, this.id)
     this.resolve(this.data)
+  }
+
+  /** @param {Failure} failure */
+  fail(failure) {
+    if (NEVER_WRITTEN.has(failure.code)) {
+      this.knowledge.forget(this.call)
+    }
+    super.fail(failure)
   }
 }
 
@@ -250,9 +260,7 @@ class DestroyOperation extends Operation {
     this.knowledge = knowledge
     this.announce = announce
     this.call = knowledge.call()
-    this.before = knowledge.memory()
-    // At once: what the request writes without waiting for this is a session of its own.
-    knowledge.learn(this.call, undefined)
+    knowledge.ends(this.call)
   }
 
   /** @param {Sessions} sessions @param {number} token */
@@ -262,13 +270,15 @@ class DestroyOperation extends Operation {
 
   /** @param {number} meaning */
   succeed(meaning) {
+    this.knowledge.learn(this.call, undefined)
     this.announce(MEANINGS[meaning], this.id)
     this.resolve(undefined)
   }
 
   /** @param {Failure} failure */
   fail(failure) {
-    this.knowledge.unlearn(this.call, this.before)
+    // Of a session that is gone all the same, a write is dropped.
+    this.knowledge.forget(this.call)
     super.fail(failure)
   }
 }

@@ -209,7 +209,8 @@ impl Batch<'_> {
         Ok(Plan::Update(update, meaning, false))
     }
 
-    /// Whether `touchAfter` puts off a renewal of what the session may look like.
+    /// Whether `touchAfter` puts off a renewal of what the session may look like. When it ends is known only
+    /// where the request has written nothing since it read.
     fn may_wait(
         &self,
         lifetime: i64,
@@ -219,9 +220,11 @@ impl Batch<'_> {
         dates: Dates,
     ) -> bool {
         let expire = number(data, "_expire");
-        let mut states = states.iter();
+        let [state] = states else {
+            return false;
+        };
         leaves_record(self.touch_after, lifetime, read.expires_at, dates)
-            && states.all(|state| leaves_cookie(self.touch_after, state, expire))
+            && leaves_cookie(self.touch_after, state, expire)
     }
 
     pub(super) fn dates(&self, lifetime: i64) -> Dates {

@@ -73,18 +73,19 @@ pub fn write_swap(
     update(id, &unchanged, &session.change(dates), false)
 }
 
-/// A filter of a record that is as it was read; a command has to carry so many bytes besides.
+/// A filter of a record that is as it was read; a command has to carry so many bytes besides. MongoDB takes
+/// some values for equal that are not (0 and -0, 1 and 1.00), so the dates of its last write count as well.
 pub(super) fn unchanged(id: &Id, stored: &RawDocument, besides: usize) -> RawDocumentBuf {
     let mut unchanged = filter(id);
+    for date in [cstr!("updatedAt"), cstr!("expiresAt")] {
+        let current = stored.get(date).ok().flatten();
+        let current = current.unwrap_or(RawBsonRef::Null);
+        unchanged.append(date, operator(cstr!("$eq"), current));
+    }
     let together = stored.as_bytes().len() + besides;
     match stored.get("data") {
         Ok(Some(RawBsonRef::Document(current))) if together > FITS => {
-            append_parts(
-                &mut unchanged,
-                stored,
-                current,
-                FITS.saturating_sub(besides),
-            );
+            append_parts(&mut unchanged, current, FITS.saturating_sub(besides));
         }
         current => {
             let current = current.ok().flatten().unwrap_or(RawBsonRef::Null);
@@ -131,19 +132,9 @@ const MAX_AGE: &CStr = cstr!("data._maxAge");
 /// What one command may carry of a session that is there and one that takes its place, in bytes.
 const FITS: usize = 15 * 1024 * 1024;
 
-/// Where a session does not fit into the filter, its dates and as many of its values as there is room
-/// for stand for it, the smallest first: what is written often is small.
-fn append_parts(
-    filter: &mut RawDocumentBuf,
-    stored: &RawDocument,
-    session: &RawDocument,
-    mut room: usize,
-) {
-    for date in [cstr!("updatedAt"), cstr!("expiresAt")] {
-        let current = stored.get(date).ok().flatten();
-        let current = current.unwrap_or(RawBsonRef::Null);
-        filter.append(date, operator(cstr!("$eq"), current));
-    }
+/// Where a session does not fit into the filter, as many of its values as there is room for stand for it, the
+/// smallest first: what is written often is small.
+fn append_parts(filter: &mut RawDocumentBuf, session: &RawDocument, mut room: usize) {
     let elements = session.iter_elements().flatten();
     let mut elements: Vec<_> = elements.filter(|element| is_path(element.key())).collect();
     elements.sort_by_key(|element| element.size());
