@@ -151,11 +151,12 @@ declare class SessionStore<Session extends object = Record<string, any>> extends
    * Ends all sessions that match, on every server at once: requests that are under way do not bring
    * them back. Resolves to how many live ones there were, when they are gone.
    *
-   * Calls that were made before it take effect before it, awaited or not; one that has had no answer for
-   * a quarter of `timeoutMS`, or whose session had none the last time, is not waited for. Calls on a session that are made after it take effect
-   * after it, provided that its first search takes at most 250 ms, as it does with an index (option
-   * `indexes`). A session that this store makes or writes whole meanwhile stays; one that another process
-   * makes may be found, and end.
+   * Calls that were made before it take effect before it, awaited or not; its search does not wait for one
+   * that has had no answer for a quarter of `timeoutMS`, or whose session had none the last time, but a
+   * session that it finds ends after all calls on it that were made before. Calls on a session that are made
+   * after it take effect after it, provided that its first search takes at most 250 ms, as it does with an
+   * index (option `indexes`). A session that this store makes or writes whole meanwhile stays, if that
+   * succeeds; one that another process makes may be found, and end.
    *
    * Each search takes at most `timeoutMS`, and so does each session. Where some cannot be ended, the
    * others are, and then it rejects: as {@link all} does, and with `ERR_SESSION_ID` if `except` is given and

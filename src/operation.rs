@@ -3,7 +3,7 @@
 mod wide;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Sender, UnboundedSender};
@@ -101,6 +101,13 @@ pub enum Caller {
     Sweep(UnboundedSender<(Id, Outcome)>),
 }
 
+/// How an operation has ended, if it has.
+enum Fate {
+    Open,
+    Succeeded,
+    Failed,
+}
+
 #[derive(Debug)]
 pub struct Operation {
     pub caller: Caller,
@@ -112,7 +119,8 @@ pub struct Operation {
     pub submitted: Instant,
     /// Its place in the order of the calls: for a part of a sweep, that of the sweep.
     pub called: Instant,
-    answered: AtomicBool,
+    /// A [`Fate`].
+    fate: AtomicU8,
     /// How many travel together with it, itself included; 0 while it waits.
     together: AtomicU32,
 }
@@ -131,7 +139,7 @@ impl Operation {
             action,
             submitted: now,
             called: now,
-            answered: AtomicBool::new(false),
+            fate: AtomicU8::new(Fate::Open as u8),
             together: AtomicU32::new(0),
         }
     }
@@ -164,12 +172,23 @@ impl Operation {
     }
 
     pub fn is_answered(&self) -> bool {
-        self.answered.load(Ordering::Acquire)
+        self.fate.load(Ordering::Acquire) != Fate::Open as u8
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.fate.load(Ordering::Acquire) == Fate::Failed as u8
     }
 
     /// Claims the one right to report this operation's outcome.
-    pub fn claim_answer(&self) -> bool {
-        !self.answered.swap(true, Ordering::AcqRel)
+    pub fn claim_answer(&self, outcome: &Outcome) -> bool {
+        let fate = match outcome {
+            Outcome::Failed(_) => Fate::Failed,
+            _ => Fate::Succeeded,
+        };
+        let (open, ordering) = (Fate::Open as u8, Ordering::AcqRel);
+        (self.fate)
+            .compare_exchange(open, fate as u8, ordering, Ordering::Acquire)
+            .is_ok()
     }
 
     pub fn together(&self) -> u32 {

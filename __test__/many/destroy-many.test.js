@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
 const { useDatabase } = require('../support/database')
+const { Gate } = require('../support/gate')
 const { useNetwork } = require('../support/network')
 const { failure } = require('../support/outcome')
 const { faults } = require('../support/proxy')
@@ -222,5 +223,94 @@ describe('destroyMany over a network that fails', { timeout: 120_000 }, () => {
     assert.equal(isOver, false)
     assert.equal(await silent, 'ERR_TIMEOUT')
     end()
+  })
+})
+
+describe('a session that is written whole after destroyMany was called', {
+  timeout: 60_000,
+}, () => {
+  const network = useNetwork()
+  const UNAUTHORIZED = 13
+  const FIRST = { user: 1, first: true }
+  const SECOND = { user: 1, second: true }
+
+  /** destroyMany, and a gate that holds back what it finds for longer than other calls wait for it. */
+  async function sweep(id) {
+    const store = network.store()
+    await store.set(id, FIRST)
+    const found = new Gate()
+    network.proxy.inject(faults.holdReply(found), { commands: ['find'] })
+    const swept = store.destroyMany({ user: 1 })
+    await found.reached
+    return { store, swept, found }
+  }
+
+  it('stays', async () => {
+    const { store, swept, found } = await sweep('written')
+    await store.set('written', SECOND)
+    found.open()
+    assert.equal(await swept, 0)
+    assert.deepEqual(await store.get('written'), SECOND)
+    await store.destroy('written')
+  })
+
+  it('is ended if the write fails', async () => {
+    const { store, swept, found } = await sweep('refused')
+    const refuse = faults.fail({ errorCode: UNAUTHORIZED })
+    network.proxy.inject(refuse, { commands: ['update'] })
+    await assert.rejects(store.set('refused', SECOND), { mongoCode: UNAUTHORIZED })
+    found.open()
+    assert.equal(await swept, 1)
+    assert.equal(await store.get('refused'), undefined)
+  })
+
+  for (const [outcome, fault, ended] of [
+    ['stays if a write succeeds', faults.none, 0],
+    ['is ended if a write fails', faults.fail({ errorCode: UNAUTHORIZED }), 1],
+  ]) {
+    it(`${outcome} that is still under way when it is found`, async () => {
+      const id = outcome
+      const { store, swept, found } = await sweep(id)
+      const written = new Gate()
+      const late = async (exchange) => {
+        await written.pass()
+        await fault(exchange)
+      }
+      network.proxy.inject(late, { commands: ['update'] })
+      const set = store.set(id, SECOND).catch(({ mongoCode }) => mongoCode)
+      await written.reached
+      found.open()
+      // Another search shows that the first has been read.
+      await store.length({ user: 1 })
+      written.open()
+      assert.deepEqual(await set, ended ? UNAUTHORIZED : SECOND)
+      assert.equal(await swept, ended)
+      assert.deepEqual(await store.get(id), ended ? undefined : SECOND)
+      await store.destroy(id)
+    })
+  }
+})
+
+describe('a session that was written before destroyMany was called', { timeout: 60_000 }, () => {
+  const network = useNetwork()
+
+  it('is ended, however long it has to wait for an answer', async () => {
+    const store = network.store({ timeoutMS: 4000 })
+    await store.set('waiting', { user: 1 })
+    const read = new Gate()
+    network.proxy.inject(faults.holdReply(read), {
+      commands: ['find'],
+      when: (exchange) => exchange.names(['waiting']),
+    })
+    const got = store.get('waiting')
+    await read.reached
+    const set = store.set('waiting', { user: 1, again: true })
+    const swept = store.destroyMany({ user: 1 })
+    // A quarter of its time is over when destroyMany goes on without it.
+    assert.equal(await store.length({ user: 1 }), 1)
+    read.open()
+    await Promise.all([got, set])
+    assert.equal(await swept, 1)
+    assert.equal(await store.get('waiting'), undefined)
   })
 })

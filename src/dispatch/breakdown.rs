@@ -25,7 +25,8 @@ impl Worker {
             (queue.take(), queue.close)
         };
         let accepted = self.accepted.iter().chain(self.wide.sweeps());
-        let accepted = accepted.filter(|operation| operation.claim_answer());
+        let failure = Outcome::Failed(Failure::internal());
+        let accepted = accepted.filter(|operation| operation.claim_answer(&failure));
         let ended = accepted.map(|operation| &**operation).chain(&submitted);
         let failed = ended.filter_map(|operation| fail(&*self.completions, operation));
         let mut outcomes: Vec<_> = failed.collect();

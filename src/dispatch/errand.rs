@@ -149,7 +149,7 @@ pub fn report(completions: &dyn Completions, ended: Vec<Ended>) {
     let (stats, now) = (completions.stats(), std::time::Instant::now());
     let ended = ended.into_iter();
     let unanswered: Vec<_> = ended
-        .filter(|(operation, _)| operation.claim_answer())
+        .filter(|(operation, outcome)| operation.claim_answer(outcome))
         .inspect(|(operation, outcome)| stats.end(operation, outcome, now))
         .filter_map(|(operation, outcome)| operation.tell(outcome))
         .collect();

@@ -16,6 +16,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::doubts::{Doubt, Doubts};
 use crate::operation::{Action, Id, Operation};
@@ -157,11 +158,12 @@ impl Lanes {
         }
     }
 
-    /// Adds what goes before all that waits for this id.
-    pub fn add_first(&mut self, operation: Arc<Operation>) {
+    /// Adds what was called at this time, so that it goes before all that was called later.
+    pub fn add_called(&mut self, called: Instant, operation: Arc<Operation>) {
         let id = operation.id.clone();
-        let lane = self.lanes.entry(id.clone()).or_default();
-        lane.waiting.push_front(operation);
+        let waiting = &mut self.lanes.entry(id.clone()).or_default().waiting;
+        let later = waiting.iter().position(|waiting| waiting.called > called);
+        waiting.insert(later.unwrap_or(waiting.len()), operation);
         self.update_lane(&id);
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::operation::{Caller, Content, Renewal};
+use crate::operation::{Caller, Content, Outcome, Renewal};
 
 fn operation(token: u32, id: &str, kind: Kind) -> Arc<Operation> {
     let action = match kind {
@@ -109,7 +109,7 @@ fn what_ran_out_of_time_while_waiting_is_not_sent() {
     lanes.add(late.clone());
     lanes.add(operation(3, "a", Kind::Destroy));
     lanes.take(Route::Together(Kind::Get), usize::MAX);
-    assert!(late.claim_answer());
+    assert!(late.claim_answer(&Outcome::Missing));
     lanes.release(&Id::from("a"));
     assert_eq!(lanes.count_ready(Route::Together(Kind::Set)), 0);
     assert_eq!(
@@ -124,7 +124,7 @@ fn what_expires_while_nothing_can_be_sent_leaves_nothing_behind() {
     for number in 0..10 * MAX_OPERATIONS {
         let get = operation(1, &number.to_string(), Kind::Get);
         lanes.add(get.clone());
-        assert!(get.claim_answer());
+        assert!(get.claim_answer(&Outcome::Missing));
         lanes.expire(&get);
     }
     assert!(lanes.ready[Route::Together(Kind::Get).index()].len() <= MAX_OPERATIONS + 2);
@@ -200,7 +200,7 @@ fn what_expires_is_dropped_whoever_holds_its_lane() {
     lanes.shut_out(&batch[0].id, 1);
     let late = operation(1, "a", Kind::Set);
     lanes.add(late.clone());
-    assert!(late.claim_answer());
+    assert!(late.claim_answer(&Outcome::Missing));
     lanes.expire(&late);
     assert_eq!(Arc::strong_count(&late), 1);
 }
@@ -226,4 +226,17 @@ fn the_reads_of_one_id_are_bounded_too() {
     assert_eq!(lanes.take(gets, usize::MAX).len(), MAX_OPERATIONS);
     lanes.release(&Id::from("a"));
     assert_eq!(lanes.take(gets, usize::MAX).len(), 3);
+}
+
+#[test]
+fn what_was_called_before_goes_first() {
+    let mut lanes = lanes(&[("a", Kind::Set)]);
+    let called = Instant::now();
+    lanes.add(operation(2, "a", Kind::Set));
+    lanes.add_called(called, operation(1, "a", Kind::Destroy));
+    for (token, kind) in [(0, Kind::Set), (1, Kind::Destroy), (2, Kind::Set)] {
+        let batch = lanes.take(Route::Together(kind), usize::MAX);
+        assert_eq!(tokens(&batch), [token]);
+        lanes.release(&batch[0].id);
+    }
 }

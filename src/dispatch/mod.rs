@@ -17,6 +17,7 @@ mod sweep;
 mod watch;
 mod wide;
 mod worker;
+mod written;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 

@@ -75,7 +75,7 @@ impl Worker {
     }
 
     fn send_batch(&mut self, route: Route, operations: Vec<Arc<Operation>>) {
-        self.note_written(&operations);
+        self.begin_writes(&operations);
         let Connection::Ready { collection, .. } = &self.connection else {
             return;
         };

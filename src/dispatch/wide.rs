@@ -7,9 +7,9 @@
 //! What is called after it does not wait for it, with one exception: until a sweep has found its first
 //! page, all are held back, so that they come after it, as they were called. That is over after
 //! [`ORDER_PATIENCE`]: without an index a search may take long, and the application must not stand still
-//! for it. A session that this store has written whole since the sweep was called stays.
+//! for it. A session that this store has written whole since the sweep was called stays ([`super::written`]).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use super::errand::report;
 use super::lanes::Kind;
 use super::sweep::Sweeper;
 use super::worker::Worker;
+use super::written::{Written, is_whole};
 use crate::batch::look;
 use crate::operation::{
     Action, Caller, Filter, Id, Operation, Outcome, Reader, Start, SweepNumber, Wide,
@@ -58,8 +59,7 @@ struct SweepUnderWay {
     parts: UnboundedSender<(Id, Outcome)>,
     /// Since when it holds back what was called after it.
     holds_back: Option<Instant>,
-    /// Sessions that were written whole since it was called.
-    written: HashSet<Id>,
+    written: Written,
 }
 
 impl WideOperations {
@@ -186,7 +186,7 @@ impl Worker {
             filter: sweep.filter.clone(),
             parts,
             holds_back: Some(Instant::now()),
-            written: HashSet::new(),
+            written: Written::default(),
         };
         self.completions.stats().send(&operation, 1);
         self.wide.sweeps.insert(number, under_way);
@@ -222,13 +222,15 @@ impl Worker {
         self.admit(Arc::new(find));
     }
 
-    /// Destroys what a sweep has found. All that waits for these sessions was called after it.
+    /// Destroys what a sweep has found.
     pub(super) fn destroy_found(&mut self, sweep: SweepNumber, ids: Vec<Id>) {
         let hasher = self.options.ids.as_deref();
         let Some(sweep) = self.wide.sweeps.get_mut(&sweep) else {
             return;
         };
         let is_first = sweep.holds_back.take().is_some();
+        let called = sweep.operation.called;
+        let mut destroys = Vec::with_capacity(ids.len());
         for id in ids {
             let is_former = !is_hash(&id);
             let mut destroy = Operation::of(
@@ -240,20 +242,25 @@ impl Worker {
             );
             // What was called after the sweep has waited for this page, and waits for no other.
             if is_first {
-                destroy.called = sweep.operation.called;
+                destroy.called = called;
             }
             if let Some(hasher) = hasher.filter(|_| is_former) {
                 destroy.hash_ids(hasher);
             }
-            if sweep.written.contains(&destroy.id) {
-                destroy.tell(Outcome::Missing);
-                continue;
-            }
-            let destroy = Arc::new(destroy);
-            self.completions.stats().accept();
-            self.accepted.push_back(destroy.clone());
-            self.lanes.add_first(destroy);
+            destroys.extend(sweep.written.find(destroy));
         }
+        for destroy in destroys {
+            self.send_destroy(called, destroy);
+        }
+    }
+
+    /// Of a sweep that was called at this time: what was called before and still waits goes first.
+    fn send_destroy(&mut self, called: Instant, mut destroy: Operation) {
+        destroy.submitted = Instant::now();
+        let destroy = Arc::new(destroy);
+        self.completions.stats().accept();
+        self.accepted.push_back(destroy.clone());
+        self.lanes.add_called(called, destroy);
     }
 
     pub(super) fn end_sweep(&mut self, sweep: SweepNumber) {
@@ -263,18 +270,33 @@ impl Worker {
         }
     }
 
-    /// A session that is written whole is not the one that a sweep was called for, if the write was called
-    /// later.
-    pub(super) fn note_written(&mut self, batch: &[Arc<Operation>]) {
+    /// These are sent.
+    pub(super) fn begin_writes(&mut self, batch: &[Arc<Operation>]) {
         if self.wide.sweeps.is_empty() {
             return;
         }
-        for operation in batch {
-            if let Action::Set { read: None, .. } = operation.action {
-                let sweeps = self.wide.sweeps.values_mut();
-                for sweep in sweeps.filter(|sweep| sweep.operation.called < operation.called) {
-                    sweep.written.insert(operation.id.clone());
-                }
+        for write in batch.iter().filter(|operation| is_whole(operation)) {
+            let sweeps = self.wide.sweeps.values_mut();
+            for sweep in sweeps.filter(|sweep| sweep.operation.called < write.called) {
+                sweep.written.begin(write);
+            }
+        }
+    }
+
+    /// Of these some may have ended.
+    pub(super) fn end_writes(&mut self, operations: &[Arc<Operation>]) {
+        if self.wide.sweeps.is_empty() {
+            return;
+        }
+        let ended = |write: &&Arc<Operation>| is_whole(write) && write.is_answered();
+        for write in operations.iter().filter(ended) {
+            let sweeps = self.wide.sweeps.values_mut();
+            let destroys = sweeps.filter_map(|sweep| {
+                let destroy = sweep.written.end(write)?;
+                Some((sweep.operation.called, destroy))
+            });
+            for (called, destroy) in destroys.collect::<Vec<_>>() {
+                self.send_destroy(called, destroy);
             }
         }
     }

@@ -151,6 +151,7 @@ impl Worker {
             self.flow.learn(took);
         }
         self.judge(&batch, &arrival);
+        self.end_writes(&batch.operations);
         for operation in arrival.alone {
             self.completions.stats().give_back(&operation);
             self.lanes.give_back(operation);
@@ -205,6 +206,7 @@ impl Worker {
         match news {
             News::Ended(batch, operations) => {
                 self.take_out(batch, &operations);
+                self.end_writes(&operations);
                 self.release(&operations);
             }
             News::Alone(batch, operations, doubt) => {
@@ -280,6 +282,7 @@ impl Worker {
     fn fail(&mut self, operations: &[Arc<Operation>], failure: Failure) {
         let failed = |operation: &Arc<_>| (Arc::clone(operation), Outcome::Failed(failure.clone()));
         report(&*self.completions, operations.iter().map(failed).collect());
+        self.end_writes(operations);
         for operation in operations {
             self.lanes.expire(operation);
         }
