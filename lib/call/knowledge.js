@@ -121,7 +121,8 @@ class Knowledge {
   }
 
   /**
-   * This call did not happen: nothing was written, or ended.
+   * This call has failed, and wrote nothing. A session that it was to end may be gone all the same: then what
+   * the request writes is dropped.
    * @param {number} call
    */
   forget(call) {

@@ -277,7 +277,6 @@ class DestroyOperation extends Operation {
 
   /** @param {Failure} failure */
   fail(failure) {
-    // Of a session that is gone all the same, a write is dropped.
     this.knowledge.forget(this.call)
     super.fail(failure)
   }
