@@ -235,8 +235,7 @@ describe('a session that is written whole after destroyMany was called', {
   const SECOND = { user: 1, second: true }
 
   /** destroyMany, and a gate that holds back what it finds for longer than other calls wait for it. */
-  async function sweep(id) {
-    const store = network.store()
+  async function sweep(id, store = network.store()) {
     await store.set(id, FIRST)
     const found = new Gate()
     network.proxy.inject(faults.holdReply(found), { commands: ['find'] })
@@ -289,6 +288,31 @@ describe('a session that is written whole after destroyMany was called', {
       await store.destroy(id)
     })
   }
+
+  it('is ended under both of its ids if the write fails, where it is under its plain one, too', async () => {
+    const id = 'at both places'
+    const hashed = network.store({ hashIds: { key: 'a key for ids of thirty-two bytes or more' } })
+    await hashed.set(id, FIRST)
+    const plain = network.store()
+    const { swept, found } = await sweep(id, {
+      set: () => plain.set(id, FIRST),
+      destroyMany: (filter) => hashed.destroyMany(filter),
+    })
+    const written = new Gate()
+    const refuse = async (exchange) => {
+      await written.pass()
+      await faults.fail({ errorCode: UNAUTHORIZED })(exchange)
+    }
+    network.proxy.inject(refuse, { commands: ['update'] })
+    const set = assert.rejects(hashed.set(id, SECOND), { mongoCode: UNAUTHORIZED })
+    await written.reached
+    found.open()
+    await hashed.length({ user: 1 })
+    written.open()
+    await set
+    await swept
+    assert.equal(await network.collection.countDocuments({ 'data.user': 1 }), 0)
+  })
 })
 
 describe('a session that was written before destroyMany was called', { timeout: 60_000 }, () => {

@@ -291,9 +291,10 @@ impl Worker {
         let ended = |write: &&Arc<Operation>| is_whole(write) && write.is_answered();
         for write in operations.iter().filter(ended) {
             let sweeps = self.wide.sweeps.values_mut();
-            let destroys = sweeps.filter_map(|sweep| {
-                let destroy = sweep.written.end(write)?;
-                Some((sweep.operation.called, destroy))
+            let destroys = sweeps.flat_map(|sweep| {
+                let called = sweep.operation.called;
+                let destroys = sweep.written.end(write).into_iter();
+                destroys.map(move |destroy| (called, destroy))
             });
             for (called, destroy) in destroys.collect::<Vec<_>>() {
                 self.send_destroy(called, destroy);
