@@ -175,15 +175,19 @@ describe('the cause of ERR_UNAVAILABLE', { timeout: 120_000 }, () => {
     const connection = proxy.uri
     // Until its time has passed it is not known whether the write may be repeated.
     proxy.inject(faults.cut, { commands: ['findAndModify'], times: Infinity })
-    const store = new SessionStore({ connection, serverSelectionTimeoutMS: 1000, timeoutMS: 1000 })
+    const store = new SessionStore({ connection, serverSelectionTimeoutMS: 3000, timeoutMS: 3000 })
     store.on('warning', () => {})
     await store.get('id')
     const breakOff = (exchange) => {
       proxy.close()
       return faults.cut(exchange)
     }
-    proxy.inject(breakOff, { commands: ['update'] })
-    const error = await failure(store.set('id', {}))
+    const brokenOff = proxy.inject(breakOff, { commands: ['update'] })
+    const failing = failure(store.set('id', {}))
+    await brokenOff.struck
+    // The driver's monitors look again only where somebody looks for a server.
+    store.get('id').catch(() => {})
+    const error = await failing
     assert.equal(error.code, 'ERR_UNAVAILABLE')
     assert.match(error.cause.message, /^127\.0\.0\.1:\d+: refused the connection/)
     await store.close()
@@ -194,7 +198,7 @@ describe('the cause of ERR_UNAVAILABLE', { timeout: 120_000 }, () => {
     opened.push({ close: () => own.remove() })
     const store = new SessionStore({
       connection: `mongodb://127.0.0.1:${own.port}/`,
-      serverSelectionTimeoutMS: 1000,
+      serverSelectionTimeoutMS: 2000,
     })
     store.on('warning', () => {})
     await store.set('id', { a: 1 })
