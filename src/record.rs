@@ -9,9 +9,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CStr, cstr};
-use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
+use mongodb::bson::{DateTime, RawBsonRef, RawDocument};
 
 /// MongoDB's limit for one document, in bytes.
 pub const MAX_RECORD_SIZE: usize = 16 * 1024 * 1024;
@@ -20,27 +19,11 @@ pub const MAX_RECORD_SIZE: usize = 16 * 1024 * 1024;
 /// and C#, and to servers in these languages, no later year exists.
 pub const LAST_DATE: i64 = 253_402_300_799_999;
 
-/// `{ move, by }`: tells which move put the session here that is not here yet, and which attempt at it.
+/// The session is not here yet: this attempt to move it has put here what it is to be.
 pub const PENDING: &CStr = cstr!("pending");
 
-/// The session was here, and is not any more: this move has taken it away.
+/// The session was here, and is not any more: this attempt has moved it.
 pub const MOVED: &CStr = cstr!("moved");
-
-const MOVE: &CStr = cstr!("move");
-const BY: &CStr = cstr!("by");
-
-/// What stands under [`PENDING`].
-pub fn pending(of: ObjectId, by: ObjectId) -> RawDocumentBuf {
-    let mut pending = RawDocumentBuf::new();
-    pending.append(MOVE, of);
-    pending.append(BY, by);
-    pending
-}
-
-/// The move that something is pending of.
-pub fn move_of(pending: RawBsonRef<'_>) -> Option<ObjectId> {
-    pending.as_document()?.get_object_id(MOVE).ok()
-}
 
 pub fn now() -> DateTime {
     let since_epoch = SystemTime::now()

@@ -15,8 +15,8 @@ const seed = process.env.HISTORY_SEED === undefined ? undefined : Number(process
 
 const database = useDatabase()
 
-async function check(here, there, settings) {
-  const histories = await Histories.open(here, there)
+async function check(here, there, { seeder, ...settings }) {
+  const histories = await Histories.open(here, there, seeder)
   try {
     await histories.check({ seed, ...settings })
     assert.equal(histories.failures, 0)
@@ -38,6 +38,25 @@ describe('random histories', { timeout: 300_000 }, () => {
   test('under touchAfter lose no change', async () => {
     const options = { ...database.options, touchAfter: 3600 }
     await check([options, options], [options], { runs: 100, sparesTouches: true })
+  })
+})
+
+describe('random histories of sessions that leave their plain ids', { timeout: 300_000 }, () => {
+  const hashed = () => ({
+    ...database.options,
+    hashIds: { key: 'a key for ids of more than thirty-two bytes' },
+  })
+  const seeder = () => ({ ...database.options, hashIds: undefined })
+
+  test('are such as the contract allows', async () => {
+    const [here, there] = [[hashed(), hashed()], [hashed()]]
+    await check(here, there, { seeder: seeder(), runs: 200 })
+  })
+
+  test('under touchAfter lose no change', async () => {
+    const options = { ...hashed(), touchAfter: 3600 }
+    const settings = { seeder: seeder(), runs: 100, sparesTouches: true }
+    await check([options, options], [options], settings)
   })
 })
 

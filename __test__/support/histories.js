@@ -35,11 +35,10 @@ const deed = fc.record({
   wait,
   pause,
 })
-const step = fc.oneof(
+const steps = [
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('get'), id, wait, pause }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('replace'), id, keys, wait, pause }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('destroy'), id, wait, pause }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('sweep'), pause }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -49,10 +48,11 @@ const step = fc.oneof(
       pause,
     }),
   },
-)
+]
+const sweep = { weight: 1, arbitrary: fc.record({ kind: fc.constant('sweep'), pause }) }
 
 /** Callers, each with one of the stores. */
-const historyOf = (stores) =>
+const historyOf = (stores, step) =>
   fc.array(
     fc.record({
       store: fc.nat(stores - 1),
@@ -65,14 +65,20 @@ const historyOf = (stores) =>
 class Histories {
   #here = {}
   #others = []
+  #seeder
   #count = 0
   operations = 0
   failures = 0
   runs = 0
 
-  /** @param {object[]} here options of a store each; `there` likewise, a process for each */
-  static async open(here, there) {
+  /**
+   * @param {object[]} here options of a store each
+   * @param {object[]} there likewise, a process for each
+   * @param {object} [seeder] options of one that writes the sessions first
+   */
+  static async open(here, there, seeder) {
     const histories = new Histories()
+    histories.#seeder = seeder && new SessionStore(seeder)
     for (const [number, options] of here.entries()) {
       histories.#here[number] = new SessionStore(options)
     }
@@ -91,7 +97,7 @@ class Histories {
       await other.run('close')
       await other.end()
     })
-    await Promise.all([...here, ...there])
+    await Promise.all([...here, ...there, this.#seeder?.close()])
   }
 
   /**
@@ -105,7 +111,10 @@ class Histories {
   async check({ runs, seed, sparesTouches }) {
     let attempts = 1
     let shrinkUntil = Infinity
-    const property = fc.asyncProperty(historyOf(this.#count), async (callers) => {
+    // A sweep also ends what was made since it began, where it looks once more for what has moved: with
+    // plain ids left that is allowed, and no single order of operations says so.
+    const step = fc.oneof(...steps, ...(this.#seeder ? [] : [sweep]))
+    const property = fc.asyncProperty(historyOf(this.#count, step), async (callers) => {
       for (let attempt = 0; attempt < attempts && performance.now() < shrinkUntil; attempt++) {
         const record = await this.#run(callers)
         for (const operations of groupBy(record, (operation) => operation.id).values()) {
@@ -121,11 +130,24 @@ class Histories {
 
   async #run(callers) {
     const plan = { name: randomBytes(6).toString('hex'), callers }
+    const seed = [0, 1].map((id) => ({
+      kind: 'replace',
+      id,
+      keys: KEYS,
+      wait: true,
+      pause: 'none',
+    }))
+    const record = this.#seeder
+      ? await runCallers(
+          { seeder: this.#seeder },
+          { ...plan, callers: [{ store: 'seeder', steps: seed }] },
+        )
+      : []
     const runs = [
       runCallers(this.#here, plan),
       ...this.#others.map((other) => other.run('callers', plan)),
     ]
-    const record = (await Promise.all(runs)).flat()
+    record.push(...(await Promise.all(runs)).flat())
     const last = [0, 1].map((id) => ({ kind: 'get', id, wait: true, pause: 'none' }))
     record.push(
       ...(await runCallers(this.#here, { ...plan, callers: [{ store: 0, steps: last }] })),

@@ -1,4 +1,4 @@
-//! The `destroy`s of a batch.
+//! The `destroy`s of a batch. ([`super::destroy_former`] has those of sessions that may not have moved yet.)
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +13,24 @@ use crate::collection::{self, Command, Statement};
 use crate::error::Failure;
 use crate::operation::{Action, Filter, Id, Operation, Outcome};
 
-type Destroys = Vec<Arc<Operation>>;
+pub(super) type Destroys = Vec<Arc<Operation>>;
+
+/// Which of a session's records is deleted.
+#[derive(Clone, Copy)]
+pub(super) enum At {
+    Here,
+    /// Under the former id, if it has not been moved.
+    Former,
+}
+
+impl At {
+    fn id(self, destroy: &Operation) -> &Id {
+        match (self, &destroy.former) {
+            (At::Former, Some(former)) => former,
+            _ => &destroy.id,
+        }
+    }
+}
 
 impl Batch<'_> {
     /// MongoDB says how many sessions it deleted, not which. Some servers that are compatible with it
@@ -24,43 +41,32 @@ impl Batch<'_> {
         let (formers, others): (Destroys, Destroys) =
             (self.operations.iter().cloned()).partition(|destroy| destroy.former.is_some());
         if formers.is_empty() {
-            return self.delete(others).await;
+            return self.delete(others, At::Here).await;
         }
-        let both = join(self.delete_formers(formers), self.delete(others));
+        let both = join(self.destroy_formers(formers), self.delete(others, At::Here));
         let (mut ended, others) = Box::pin(both).await;
         ended.extend(others);
         ended
     }
 
-    /// Deletes what is stored under former ids; that has to end before the rest is deleted (`home`). What
-    /// is answered goes on, whatever the others get.
-    async fn delete_formers(&self, destroys: Destroys) -> Vec<Ended> {
-        let mut left = self.statements(destroys, |destroy| destroy.former.as_ref());
-        let mut ended = std::mem::take(&mut left.refused);
-        let destroys = &left.destroys;
-        let write = (self.collection).write(Command::Delete, left.statements, self.trip);
+    /// Deletes the records that are there. What is answered goes on, whatever the others get.
+    pub(super) async fn delete(&self, destroys: Destroys, at: At) -> Vec<Ended> {
+        let (mut ended, mut sent, mut statements) = (Vec::new(), Vec::new(), Vec::new());
+        for destroy in destroys {
+            match self.statement(&destroy, at) {
+                Ok(statement) => {
+                    statements.push(statement);
+                    sent.push(destroy);
+                }
+                Err(failure) => ended.push((destroy, Outcome::Failed(failure))),
+            }
+        }
+        let write = (self.collection).write(Command::Delete, statements, self.trip);
         let answers = write.await.into_answers();
+        let sent = &sent;
         let ends = answers.map(async |answer| {
             let is_last = answer.is_last;
-            let Answered { failed, written } = self.answered(answer, destroys);
-            let deleted = written.into_iter().map(|(destroy, _)| destroy);
-            let mut ended = failed;
-            ended.extend(self.delete(deleted.collect()).await);
-            (ended, is_last)
-        });
-        ended.extend(self.tell_each(ends).await);
-        ended
-    }
-
-    async fn delete(&self, destroys: Destroys) -> Vec<Ended> {
-        let mut left = self.statements(destroys, |destroy| Some(&destroy.id));
-        let mut ended = std::mem::take(&mut left.refused);
-        let destroys = &left.destroys;
-        let write = (self.collection).write(Command::Delete, left.statements, self.trip);
-        let answers = write.await.into_answers();
-        let ends = answers.map(async |answer| {
-            let is_last = answer.is_last;
-            let Answered { failed, written } = self.answered(answer, destroys);
+            let Answered { failed, written } = self.answered(answer, sent);
             let mut ended = failed;
             let mut unsure = Vec::new();
             for (destroy, is_sure) in written {
@@ -73,7 +79,10 @@ impl Batch<'_> {
                 if !ended.is_empty() {
                     self.leave.ended(std::mem::take(&mut ended));
                 }
-                Box::pin(self.make_sure(unsure, &mut ended)).await;
+                match at {
+                    At::Here => Box::pin(self.make_sure(unsure, &mut ended)).await,
+                    At::Former => Box::pin(self.find_out(unsure, &mut ended)).await,
+                }
             }
             (ended, is_last)
         });
@@ -82,7 +91,7 @@ impl Batch<'_> {
     }
 
     async fn make_sure(&self, unsure: Destroys, ended: &mut Vec<Ended>) {
-        let there = match self.look(&unsure, ended).await {
+        let there = match self.look(&unsure, At::Here, ended).await {
             Ok(there) => there,
             Err(failure) => {
                 ended.clear();
@@ -105,17 +114,13 @@ impl Batch<'_> {
     async fn insist(&self, destroy: &Arc<Operation>) -> Result<Outcome, Failure> {
         while Instant::now() < self.trip.deadline {
             tokio::time::sleep(SWAP_PAUSE).await;
-            let mut deleted = false;
-            for at in destroy.stored_ids() {
-                deleted = self
-                    .send_one(Command::Delete, self.statement(destroy, at)?)
-                    .await?;
-            }
-            if deleted {
+            let delete = self.statement(destroy, At::Here)?;
+            if self.send_one(Command::Delete, delete).await? {
                 return Ok(Outcome::Destroyed);
             }
             let mut gone = Vec::new();
-            self.look(&vec![destroy.clone()], &mut gone).await?;
+            let alone = vec![destroy.clone()];
+            self.look(&alone, At::Here, &mut gone).await?;
             if let Some((_, outcome)) = gone.pop() {
                 return Ok(outcome);
             }
@@ -123,35 +128,29 @@ impl Batch<'_> {
         Err(self.collection.out_of_time())
     }
 
-    /// What deletes what the destroys have under the ids that `at` gives.
-    fn statements(&self, destroys: Destroys, at: impl Fn(&Operation) -> Option<&Id>) -> Planned {
-        let mut planned = Planned::default();
-        for destroy in destroys {
-            let Some(at) = at(&destroy) else { continue };
-            match self.statement(&destroy, at) {
-                Ok(statement) => {
-                    planned.statements.push(statement);
-                    planned.destroys.push(destroy);
-                }
-                Err(failure) => planned.refused.push((destroy, Outcome::Failed(failure))),
-            }
-        }
-        planned
-    }
-
-    fn statement(&self, destroy: &Arc<Operation>, at: &Id) -> Result<Statement, Failure> {
+    fn statement(&self, destroy: &Operation, at: At) -> Result<Statement, Failure> {
         let sealer = self.collection.sealer.as_deref();
-        match matching(destroy) {
-            Some(filter) => collection::delete_matching(&destroy.id, at, filter, sealer),
-            None => Ok(collection::delete(&destroy.id, at)),
+        let (id, filter) = (&destroy.id, matching(destroy));
+        match (at, filter) {
+            (At::Former, filter) => {
+                let filter = filter.map(AsRef::as_ref);
+                collection::delete_former(id, at.id(destroy), filter, sealer)
+            }
+            (At::Here, Some(filter)) => collection::delete_matching(id, filter, sealer),
+            (At::Here, None) => Ok(collection::delete(id, id)),
         }
     }
 
-    /// Asks who is there. Gives those that are to be deleted still.
-    async fn look(&self, unsure: &Destroys, ended: &mut Vec<Ended>) -> Result<Destroys, Failure> {
-        let there = self.there(unsure, None).await?;
+    /// Asks who is there, under the ids that `at` gives. Gives those that are to be deleted still.
+    pub(super) async fn look(
+        &self,
+        unsure: &Destroys,
+        at: At,
+        ended: &mut Vec<Ended>,
+    ) -> Result<Destroys, Failure> {
+        let there = self.there(unsure, at, None).await?;
         let (there, gone): (Destroys, Destroys) =
-            (unsure.iter().cloned()).partition(|destroy| there.contains(&destroy.id));
+            (unsure.iter().cloned()).partition(|destroy| there.contains(at.id(destroy)));
         let gone = gone.into_iter();
         ended.extend(gone.map(|destroy| (destroy, Outcome::Destroyed)));
         let (mut rest, mut again): (Destroys, Destroys) =
@@ -162,9 +161,9 @@ impl Batch<'_> {
             };
             let (asked, others) = rest.into_iter().partition(same);
             rest = others;
-            let still = self.there(&asked, Some(&filter)).await?;
+            let still = self.there(&asked, at, Some(&filter)).await?;
             for destroy in asked {
-                match still.contains(&destroy.id) {
+                match still.contains(at.id(&destroy)) {
                     true => again.push(destroy),
                     false => ended.push((destroy, Outcome::Missing)),
                 }
@@ -177,33 +176,25 @@ impl Batch<'_> {
     async fn there(
         &self,
         destroys: &Destroys,
+        at: At,
         filter: Option<&Filter>,
     ) -> Result<HashSet<Id>, Failure> {
-        let ids = destroys
+        if destroys.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let ids: Vec<Id> = destroys
             .iter()
-            .flat_map(|destroy| destroy.stored_ids().cloned());
-        let ids: Vec<Id> = ids.collect();
+            .map(|destroy| at.id(destroy).clone())
+            .collect();
         let deadline = self.trip.deadline;
         let there = self.collection.find_ids(&ids, filter, deadline).await?;
-        let there: HashSet<Id> = there.into_iter().collect();
-        let is_there =
-            |destroy: &&Arc<Operation>| destroy.stored_ids().any(|id| there.contains(id));
-        let destroys = destroys.iter().filter(is_there);
-        Ok(destroys.map(|destroy| destroy.id.clone()).collect())
+        Ok(there.into_iter().collect())
     }
 }
 
-fn matching(destroy: &Arc<Operation>) -> Option<&Arc<Filter>> {
+pub(super) fn matching(destroy: &Operation) -> Option<&Arc<Filter>> {
     match &destroy.action {
         Action::Destroy { matching } => matching.as_ref(),
         _ => None,
     }
-}
-
-/// Destroys and their statements, in the same order.
-#[derive(Default)]
-struct Planned {
-    destroys: Destroys,
-    statements: Vec<Statement>,
-    refused: Vec<Ended>,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mongodb::bson::RawDocument;
 use mongodb::bson::oid::ObjectId;
 
-use super::home::{Home, Mark, Sighting, moved_here};
+use super::home::{Home, Mark, Sighting, seen_again};
 use super::{Batch, Ended, id_of};
 use crate::collection::{Reading, Unread, blames_a_session};
 use crate::operation::{Id, Operation, Outcome};
@@ -94,8 +94,8 @@ impl Batch<'_> {
                 Home::Here(outcome) | Home::Unsettled(outcome) | Home::Former(outcome, _) => {
                     end(ended, gets, outcome);
                 }
-                Home::Unseen(moved) => unseen.push((gets, moved)),
-                Home::Nowhere(_) => end(ended, gets, Outcome::Missing),
+                Home::Unseen(moved) if gets[0].former.is_some() => unseen.push((gets, moved)),
+                Home::Unseen(_) => end(ended, gets, Outcome::Missing),
             }
         }
         if !unseen.is_empty() {
@@ -103,7 +103,7 @@ impl Batch<'_> {
         }
     }
 
-    /// Of these one record was read before a move, and the other after it.
+    /// Of these one record may have been read before they left their former id, and the other after it.
     async fn look_again(
         &self,
         unseen: Vec<(&[Arc<Operation>], Option<ObjectId>)>,
@@ -121,7 +121,7 @@ impl Batch<'_> {
         for (gets, moved) in unseen {
             let is_of = |record: &RawDocument| id_of(record).as_ref() == Some(&gets[0].id);
             let record = found.iter().find(|record| is_of(record));
-            let home = record.and_then(|record| moved_here(Mark::of(record), record, moved));
+            let home = record.and_then(|record| seen_again(Mark::of(record), record, moved));
             let outcome = match home {
                 Some(Home::Here(record)) => self.outcome_of_record(record, true),
                 Some(Home::Unsettled(record)) => self.outcome_of_record(record, false),

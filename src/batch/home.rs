@@ -11,18 +11,19 @@
 //! | 3 no longer pending                       | the session    | moved               | under the hash |
 //! | 4 the mark expires                        | the session    | nothing             | under the hash |
 //!
-//! Step 2 is the one moment at which the session is written. So:
+//! Step 2 is the one moment at which the session is written: who has done it has written, whatever step 3
+//! finds. So:
 //!
-//! * A `destroy` deletes the former first and then the hash. Before step 2 it makes that fail; after it,
-//!   the record under the hash was there before, and is deleted. What is pending beside nothing is no
-//!   session: step 1 of somebody who came too late, or the rest of a destroy.
 //! * Who finds something pending beside a former that is still there waits for a while, then takes its
-//!   place (1). Who then does step 2 first has written; the other finds out at step 3 and writes again,
-//!   onto what is there.
-//! * Who finds something pending beside a mark of the same move takes it for the session: the next write
-//!   ends the move. A move begins where nothing is under the hash; who takes another's place goes on with
-//!   its move. So a step 1 that came when the session had been moved, and perhaps destroyed, began a move of
-//!   its own, which no mark is of: it is no session.
+//!   place: makes the former another than the one that was read, by its `updatedAt`, so that the other fails
+//!   at step 2, and then puts its own there (1). So at step 2 what is pending is of the attempt that does it.
+//! * Who finds something pending beside the mark of the same attempt takes it for the session: the next
+//!   write ends the move. Beside anything else it is none: a step 1 that came too late.
+//! * A whole write puts the session under the hash, not pending, and then deletes the former, which is no
+//!   session any more. Who finds neither of the two may have looked for the one too early and for the other
+//!   too late, and looks under the hash once more.
+//! * A `destroy` looks where the session is and deletes it there, and only there (`destroy_former`): what is
+//!   made under the hash once it has ended is another.
 //! * Each step names what it expects to find, so one that is executed late finds nothing, or does what
 //!   the move needed anyway. Besides, it is shut out as any other write.
 
@@ -32,7 +33,7 @@ use mongodb::bson::{RawBsonRef, RawDocument};
 use crate::operation::Operation;
 use crate::record;
 
-/// What a record says of a move, and of which: `None` where it was not this store that wrote it.
+/// What a record says of a move, and by which attempt: `None` where it was not this store that wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
     None,
@@ -44,11 +45,11 @@ impl Mark {
     pub fn of(record: &RawDocument) -> Mark {
         let get = |field| {
             let value = record.get(field).ok().flatten();
-            value.filter(|value| *value != RawBsonRef::Null)
+            (value.filter(|value| *value != RawBsonRef::Null)).map(|value| value.as_object_id())
         };
         match (get(record::PENDING), get(record::MOVED)) {
-            (Some(pending), _) => Mark::Pending(record::move_of(pending)),
-            (None, Some(moved)) => Mark::Moved(moved.as_object_id()),
+            (Some(attempt), _) => Mark::Pending(attempt),
+            (None, Some(attempt)) => Mark::Moved(attempt),
             (None, None) => Mark::None,
         }
     }
@@ -62,9 +63,9 @@ pub enum Home<T> {
     Unsettled(T),
     /// Still under the former id; perhaps there is something pending.
     Former(T, Option<T>),
-    /// Moved by this move, but not found under the hash: it was not there yet when this looked, or is gone.
+    /// At neither: it was not under the hash yet when this looked there, or is gone. By which attempt it was
+    /// moved, where the former says so.
     Unseen(Option<ObjectId>),
-    Nowhere(Option<T>),
 }
 
 /// What was found under a session's two ids.
@@ -87,7 +88,7 @@ impl<T> Sighting<T> {
     pub fn home(self) -> Home<T> {
         match (self.here, self.former) {
             (Some((Mark::None | Mark::Moved(_), here)), _) => Home::Here(here),
-            (Some((Mark::Pending(pending), here)), Some((Mark::Moved(moved), _)))
+            (Some((Mark::Pending(Some(pending)), here)), Some((Mark::Moved(Some(moved)), _)))
                 if pending == moved =>
             {
                 Home::Unsettled(here)
@@ -96,7 +97,7 @@ impl<T> Sighting<T> {
             (here, Some((Mark::None | Mark::Pending(_), former))) => {
                 Home::Former(former, here.map(|(_, pending)| pending))
             }
-            (here, None) => Home::Nowhere(here.map(|(_, pending)| pending)),
+            (_, None) => Home::Unseen(None),
         }
     }
 }
@@ -110,11 +111,13 @@ impl<T> Sighting<T> {
     }
 }
 
-/// What is under the hash now that a session was moved there by this move, if it is the session.
-pub fn moved_here<T>(mark: Mark, record: T, moved: Option<ObjectId>) -> Option<Home<T>> {
+/// What is found under the hash by who looks there once more, for what it had not seen, if it is the session.
+pub fn seen_again<T>(mark: Mark, record: T, moved: Option<ObjectId>) -> Option<Home<T>> {
     match mark {
         Mark::None | Mark::Moved(_) => Some(Home::Here(record)),
-        Mark::Pending(pending) if pending == moved => Some(Home::Unsettled(record)),
+        Mark::Pending(pending) if pending.is_some() && pending == moved => {
+            Some(Home::Unsettled(record))
+        }
         Mark::Pending(_) => None,
     }
 }
@@ -167,8 +170,9 @@ mod tests {
 
     #[test]
     fn what_a_destroy_leaves_is_no_session() {
-        assert_eq!(home(None, None), Home::Nowhere(None));
-        assert_eq!(home(Some(PENDING), None), Home::Nowhere(Some("here")));
+        assert_eq!(home(None, None), Home::Unseen(None));
+        assert_eq!(home(Some(PENDING), None), Home::Unseen(None));
+        assert_eq!(seen_again(PENDING, "here", None), None);
         assert_eq!(home(None, Some(MOVED)), Home::Unseen(THIS));
     }
 
@@ -176,9 +180,9 @@ mod tests {
     fn what_began_after_the_session_had_been_moved_is_no_session() {
         let late = Some(Mark::Pending(OTHER));
         assert_eq!(home(late, Some(MOVED)), Home::Unseen(THIS));
-        assert_eq!(moved_here(Mark::Pending(OTHER), "here", THIS), None);
+        assert_eq!(seen_again(Mark::Pending(OTHER), "here", THIS), None);
         let unsettled = Some(Home::Unsettled("here"));
-        assert_eq!(moved_here(PENDING, "here", THIS), unsettled);
+        assert_eq!(seen_again(PENDING, "here", THIS), unsettled);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod destroy;
+mod destroy_former;
 mod get;
 mod home;
 pub mod look;

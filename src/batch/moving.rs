@@ -8,10 +8,9 @@ use mongodb::bson::RawDocument;
 use mongodb::bson::oid::ObjectId;
 use tokio::time::Instant;
 
+use super::home::Mark;
 use super::{Batch, Ended};
-use crate::collection::{
-    self, Attempt, Command, Dates, Pending, Statement, StoredSession, Written,
-};
+use crate::collection::{self, Command, Dates, Pending, Statement, StoredSession, Written};
 use crate::error::Failure;
 use crate::operation::{Action, Operation, Outcome};
 use crate::record;
@@ -24,9 +23,10 @@ const DUPLICATE_KEY: Option<i32> = Some(11000);
 /// One write that moves its session.
 #[derive(Default)]
 pub struct Move {
-    attempt: Option<Attempt>,
+    /// The latest.
+    attempt: Option<ObjectId>,
     /// What somebody else has there, and since when this has seen it.
-    seen: Option<(Vec<u8>, Option<Instant>)>,
+    seen: Option<(Mark, Instant)>,
 }
 
 /// What a move begins with: the record under the former id, what others may have left under the hash,
@@ -39,19 +39,16 @@ pub struct Step<'a> {
 }
 
 impl Move {
-    fn may_take_over(&mut self, pending: &RawDocument) -> bool {
-        let mark = pending.get(record::PENDING).ok().flatten();
-        let mark = mark
-            .map(|mark| format!("{mark:?}").into_bytes())
-            .unwrap_or_default();
-        let is_mine = (self.attempt).is_some_and(|Attempt { of, by }| {
-            matches!(pending.get_document(record::PENDING), Ok(left) if *left == *record::pending(of, by))
-        });
-        match &self.seen {
-            _ if is_mine => true,
-            Some((seen, Some(since))) if *seen == mark => since.elapsed() >= PATIENCE,
+    fn has_left(&self, pending: Mark) -> bool {
+        self.attempt.is_some() && pending == Mark::Pending(self.attempt)
+    }
+
+    /// Whether whoever has put this there is taken to have stopped.
+    fn has_waited_for(&mut self, pending: Mark) -> bool {
+        match self.seen {
+            Some((seen, since)) if seen == pending => since.elapsed() >= PATIENCE,
             _ => {
-                self.seen = Some((mark, Some(Instant::now())));
+                self.seen = Some((pending, Instant::now()));
                 false
             }
         }
@@ -70,18 +67,25 @@ impl Batch<'_> {
             return Ok(false);
         };
         let Step {
-            former,
+            mut former,
             pending,
             mut session,
             dates,
         } = step;
-        if pending.is_some_and(|pending| !state.may_take_over(pending)) {
-            return Ok(false);
+        let renewed;
+        if let Some(mark) = pending.map(Mark::of).filter(|mark| !state.has_left(*mark)) {
+            if !state.has_waited_for(mark) {
+                return Ok(false);
+            }
+            let take_over;
+            (take_over, renewed) = collection::take_over(id, (former_id, former));
+            if !self.write_one(take_over).await? {
+                return Ok(false);
+            }
+            former = &renewed;
         }
         let left = pending.and_then(|pending| pending.get(record::PENDING).ok().flatten());
-        let by = ObjectId::new();
-        let of = left.and_then(record::move_of).unwrap_or(by);
-        let attempt = Attempt { of, by };
+        let attempt = ObjectId::new();
         state.attempt = Some(attempt);
         session.pending = Pending::Begun(attempt);
         let begin = collection::begin_move(id, former, &session, dates, (attempt, left));
@@ -91,10 +95,11 @@ impl Batch<'_> {
             Err(failure) if failure.mongo_code == DUPLICATE_KEY => return Ok(false),
             Err(failure) => return Err(failure),
         }
-        let mark = collection::mark_moved(id, (former_id, former), of, dates);
-        let is_moved = self.write_one(mark).await?
-            && self.write_one(collection::end_move(id, attempt)).await?;
+        let mark = collection::mark_moved(id, (former_id, former), attempt, dates);
+        let is_moved = self.write_one(mark).await?;
         if is_moved {
+            // Written it is: the next write ends the move where this does not.
+            let _ = self.write_one(collection::end_move(id, attempt)).await;
             self.forget_mark(operation).await;
         }
         Ok(is_moved)
@@ -110,13 +115,14 @@ impl Batch<'_> {
         }
     }
 
-    /// The session is under the hash, and somebody has not deleted what was under its former id.
-    pub(super) async fn forget_remains(&self, operation: &Operation) {
+    /// The session is under the hash, and somebody has not deleted what was under its former id. Nobody reads
+    /// that while the session is there, and the next read finds it again.
+    pub(super) async fn forget_remains(&self, operation: &Operation) -> Result<(), Failure> {
         if let Some(former) = &operation.former {
-            // Nobody reads it while the session is there, and the next read finds it again.
             let delete = collection::delete(&operation.id, former);
-            let _ = self.send_one(Command::Delete, delete).await;
+            self.send_one(Command::Delete, delete).await?;
         }
+        Ok(())
     }
 
     /// There is no session: nor is there what this put there.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mongodb::bson::RawDocument;
 use tokio::time::Instant;
 
-use super::home::{Home, Mark, Sighting, moved_here};
+use super::home::{Home, Mark, Sighting, seen_again};
 use super::moving::{Move, Step};
 use super::set::difference;
 use super::{Batch, stored};
@@ -44,18 +44,18 @@ impl Batch<'_> {
             let has_remains = sighting.has_remains();
             let again;
             let home = match sighting.home() {
-                Home::Unseen(moved) => {
+                Home::Unseen(moved) if operation.former.is_some() => {
                     let id = std::slice::from_ref(id);
                     again = self.collection.find_latest(id, deadline).await?;
                     let here = again.first().map(AsRef::as_ref);
-                    let here = here.and_then(|here| moved_here(Mark::of(here), here, moved));
-                    here.unwrap_or(Home::Nowhere(None))
+                    let here = here.and_then(|here| seen_again(Mark::of(here), here, moved));
+                    here.unwrap_or(Home::Unseen(moved))
                 }
                 home => home,
             };
             let record = match home {
                 Home::Here(record) | Home::Unsettled(record) | Home::Former(record, _) => record,
-                Home::Unseen(_) | Home::Nowhere(_) => {
+                Home::Unseen(_) => {
                     self.abandon(operation, &state).await;
                     return Ok(false);
                 }
@@ -91,7 +91,7 @@ impl Batch<'_> {
                         self.forget_mark(operation).await;
                     }
                     if is_done && has_remains {
-                        self.forget_remains(operation).await;
+                        let _ = self.forget_remains(operation).await;
                     }
                     is_done
                 }

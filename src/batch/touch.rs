@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mongodb::bson::{RawDocument, RawDocumentBuf};
 use tokio::time::Instant;
 
-use super::home::{Home, Mark, Sighting, moved_here};
+use super::home::{Home, Mark, Sighting, seen_again};
 use super::swap::SWAP_PAUSE;
 use super::touch_after::{leaves_cookie, leaves_record, number};
 use super::{Batch, Ended, id_of};
@@ -75,8 +75,8 @@ impl Batch<'_> {
             let home = match home_in(touch, &found) {
                 Home::Unseen(moved) => {
                     let here = again.get(&touch.id).map(AsRef::as_ref);
-                    let here = here.and_then(|here| moved_here(Mark::of(here), here, moved));
-                    here.unwrap_or(Home::Nowhere(None))
+                    let here = here.and_then(|here| seen_again(Mark::of(here), here, moved));
+                    here.unwrap_or(Home::Unseen(moved))
                 }
                 home => home,
             };
@@ -85,7 +85,7 @@ impl Batch<'_> {
                 Home::Unsettled(record) => {
                     (Some(record), record.get(record::PENDING).ok().flatten())
                 }
-                Home::Unseen(_) | Home::Nowhere(_) => (None, None),
+                Home::Unseen(_) => (None, None),
             };
             let session = record.and_then(|record| record::session(record, record::now()));
             let (Some(record), Some(session)) = (record, session) else {
@@ -114,13 +114,15 @@ impl Batch<'_> {
         Ok((renewed, statements))
     }
 
-    /// Of those that are known to have been moved, but were not found where to, what is there now.
+    /// Of those that were found at neither of their ids, what is under the hash now.
     async fn find_unseen(
         &self,
         touches: &Touches,
         found: &HashMap<Id, RawDocumentBuf>,
     ) -> Result<HashMap<Id, RawDocumentBuf>, Unread> {
-        let is_unseen = |touch: &&Arc<Operation>| matches!(home_in(touch, found), Home::Unseen(_));
+        let is_unseen = |touch: &&Arc<Operation>| {
+            touch.former.is_some() && matches!(home_in(touch, found), Home::Unseen(_))
+        };
         let unseen = touches.iter().filter(is_unseen);
         let unseen: Vec<Id> = unseen.map(|touch| touch.id.clone()).collect();
         match unseen.is_empty() {
@@ -129,8 +131,14 @@ impl Batch<'_> {
         }
     }
 
-    async fn find_ends(&self, ids: &[Id]) -> Result<HashMap<Id, RawDocumentBuf>, Unread> {
-        let found = self.collection.find_ends(ids, self.trip).await?;
+    pub(super) async fn find_ends(
+        &self,
+        ids: &[Id],
+    ) -> Result<HashMap<Id, RawDocumentBuf>, Unread> {
+        let is_divisible = self.operations.len() > 1;
+        let found = (self.collection)
+            .find_ends(ids, is_divisible, self.trip)
+            .await?;
         let found = found.into_iter();
         Ok(found
             .filter_map(|record| Some((id_of(&record)?, record)))
@@ -167,8 +175,15 @@ impl Batch<'_> {
 }
 
 fn home_in<'r>(touch: &Operation, found: &'r HashMap<Id, RawDocumentBuf>) -> Home<&'r RawDocument> {
-    let records = touch.stored_ids().filter_map(|id| found.get(id));
-    Sighting::of(touch, records.map(AsRef::as_ref)).home()
+    sighting_in(touch, found).home()
+}
+
+pub(super) fn sighting_in<'r>(
+    operation: &Operation,
+    found: &'r HashMap<Id, RawDocumentBuf>,
+) -> Sighting<&'r RawDocument> {
+    let records = operation.stored_ids().filter_map(|id| found.get(id));
+    Sighting::of(operation, records.map(AsRef::as_ref))
 }
 
 /// When a session is to end.

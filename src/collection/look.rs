@@ -252,7 +252,13 @@ impl Collection {
     }
 
     /// Of the records of these ids, as the primary has them now, what says when they end.
-    pub async fn find_ends(&self, ids: &[Id], trip: &Trip) -> Result<Vec<RawDocumentBuf>, Unread> {
+    /// `is_divisible`: they are of more than one session.
+    pub async fn find_ends(
+        &self,
+        ids: &[Id],
+        is_divisible: bool,
+        trip: &Trip,
+    ) -> Result<Vec<RawDocumentBuf>, Unread> {
         let mut query = match self.hashes_ids() {
             true => doc! {}, // a mark of a move has none
             false => doc! { "data": { "$type": "object" } },
@@ -266,7 +272,7 @@ impl Collection {
         loop {
             let read = self.in_time(trip.deadline, self.read_fields(ids, &query, fields.clone()));
             match trip
-                .wait(self, ids.len(), || ids.len() > 1, &Sent::default(), read)
+                .wait(self, ids.len(), || is_divisible, &Sent::default(), read)
                 .await
             {
                 Ok(Ok(found)) => return Ok(found),

@@ -47,14 +47,17 @@ pub use failure::{blames_a_session, timeout, too_large};
 pub use indexes::{Field, Foreign};
 pub use look::Look;
 use look::Readings;
-pub use moving::{abandon_move, begin_move, end_move, expire_mark, mark_moved};
+pub use moving::{
+    abandon_move, begin_move, delete_left, end_move, expire_mark, mark_moved, take_over,
+};
 pub use read::{Reading, Unread};
 pub use server::Availability;
 use server::client;
 pub use statement::{
-    Statement, delete, delete_matching, write_difference, write_end, write_swap, write_whole,
+    Statement, delete, delete_former, delete_matching, write_difference, write_end, write_swap,
+    write_whole,
 };
-pub use stored_session::{Attempt, Dates, Pending, StoredSession};
+pub use stored_session::{Dates, Pending, StoredSession};
 use write::Numbers;
 pub use write::{Answer, Command, Written};
 

@@ -1,14 +1,41 @@
 //! The statements by which a session moves from its former id to the hash of it: the steps of
 //! `batch/home.rs`, in their order.
 
+use std::time::Duration;
+
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CStr, cstr};
 use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
 
 use super::statement::{Statement, delete_at, filter, unchanged, update_at};
-use super::stored_session::{Attempt, Dates, Pending, StoredSession, operator};
+use super::stored_session::{Dates, Pending, StoredSession, operator};
 use crate::operation::Id;
 use crate::record;
+
+/// A mark outlives whoever has read one of the two records before the move, and looks at the other after it.
+const LIFE_OF_A_MARK: Duration = Duration::from_secs(60);
+
+/// Before 1, to take the place of somebody who has begun: the former is no longer as the other has read it.
+/// Gives it as it is then, too.
+pub fn take_over(id: &Id, (former, read): (&Id, &RawDocument)) -> (Statement, RawDocumentBuf) {
+    let latest = read
+        .get_datetime(UPDATED_AT)
+        .map_or(0, |date| date.timestamp_millis());
+    let now = record::now().timestamp_millis().max(latest + 1);
+    let updated_at = DateTime::from_millis(now);
+    let change = operator(cstr!("$set"), &operator(UPDATED_AT, updated_at));
+    let statement = update_at(id, former, &unchanged(former, read, 0), &change, false);
+    let mut renewed = RawDocumentBuf::new();
+    for element in read.iter_elements().flatten() {
+        if let Ok(value) = element.value()
+            && element.key() != UPDATED_AT
+        {
+            renewed.append(element.key(), value);
+        }
+    }
+    renewed.append(UPDATED_AT, updated_at);
+    (statement, renewed)
+}
 
 /// 1: puts the session under the hash, pending; in the place of what somebody else has left there, or of
 /// nothing: where there is something, this fails with a duplicate key.
@@ -17,7 +44,7 @@ pub fn begin_move(
     former: &RawDocument,
     session: &StoredSession<'_>,
     dates: Dates,
-    (attempt, left): (Attempt, Option<RawBsonRef<'_>>),
+    (attempt, left): (ObjectId, Option<RawBsonRef<'_>>),
 ) -> Statement {
     debug_assert_eq!(session.pending, Pending::Begun(attempt));
     let query = match left {
@@ -41,13 +68,13 @@ pub fn begin_move(
 pub fn mark_moved(
     id: &Id,
     (former, read): (&Id, &RawDocument),
-    of: ObjectId,
+    attempt: ObjectId,
     dates: Dates,
 ) -> Statement {
     let query = unchanged(former, read, 0);
     let mut set = RawDocumentBuf::new();
-    set.append(record::MOVED, of);
-    set.append(cstr!("expiresAt"), dates.expires_at);
+    set.append(record::MOVED, attempt);
+    set.append(EXPIRES_AT, dates.expires_at);
     let mut unset = RawDocumentBuf::new();
     for field in OF_A_SESSION {
         unset.append(field, "");
@@ -57,39 +84,49 @@ pub fn mark_moved(
     update_at(id, former, &query, &change, false)
 }
 
+const UPDATED_AT: &CStr = cstr!("updatedAt");
+const EXPIRES_AT: &CStr = cstr!("expiresAt");
+
 /// What a record of a session has, of this store or of another: a mark is none.
 const OF_A_SESSION: [&CStr; 6] = [
     cstr!("data"),
     cstr!("lookup"),
-    cstr!("updatedAt"),
+    UPDATED_AT,
     cstr!("session"),
     cstr!("expires"),
     cstr!("lastModified"),
 ];
 
 /// 3: the session is there.
-pub fn end_move(id: &Id, attempt: Attempt) -> Statement {
+pub fn end_move(id: &Id, attempt: ObjectId) -> Statement {
     let unset = operator(record::PENDING, "");
     let change = operator(cstr!("$unset"), &unset);
     update_at(id, id, &pending(id, attempt), &change, false)
 }
 
-/// 4: nobody needs the mark any more. MongoDB removes it as an expired session, which leaves those time
-/// who read one record before the move and the other after it.
+/// 4: nobody who comes now needs the mark. MongoDB removes it as an expired session.
 pub fn expire_mark(id: &Id, former: &Id) -> Statement {
     let mut query = filter(former);
     query.append(record::MOVED, operator(cstr!("$exists"), true));
-    let end = operator(cstr!("expiresAt"), DateTime::from_millis(0));
+    let life = LIFE_OF_A_MARK.as_millis() as i64;
+    let end = operator(EXPIRES_AT, record::expiry(record::now(), life));
     update_at(id, former, &query, &operator(cstr!("$set"), &end), false)
 }
 
 /// Takes back what is pending, where there is no session any more.
-pub fn abandon_move(id: &Id, attempt: Attempt) -> Statement {
+pub fn abandon_move(id: &Id, attempt: ObjectId) -> Statement {
     delete_at(id, id, &pending(id, attempt))
 }
 
-fn pending(id: &Id, Attempt { of, by }: Attempt) -> RawDocumentBuf {
+/// What a move has left of a session that is over.
+pub fn delete_left(id: &Id, at: &Id, mark: &CStr) -> Statement {
+    let mut query = filter(at);
+    query.append(mark, operator(cstr!("$exists"), true));
+    delete_at(id, at, &query)
+}
+
+fn pending(id: &Id, attempt: ObjectId) -> RawDocumentBuf {
     let mut query = filter(id);
-    query.append(record::PENDING, record::pending(of, by));
+    query.append(record::PENDING, attempt);
     query
 }

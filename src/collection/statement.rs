@@ -150,6 +150,7 @@ fn append_parts(filter: &mut RawDocumentBuf, session: &RawDocument, mut room: us
     }
 }
 
+/// Deletes what is there.
 pub fn delete(id: &Id, at: &Id) -> Statement {
     delete_at(id, at, &filter(at))
 }
@@ -165,14 +166,36 @@ pub(super) fn delete_at(id: &Id, at: &Id, filter: &RawDocument) -> Statement {
 /// Deletes the session if it matches.
 pub fn delete_matching(
     id: &Id,
-    at: &Id,
     filter: &Filter,
     sealer: Option<&Sealer>,
 ) -> Result<Statement, Failure> {
+    Ok(delete_at(id, id, &filter_matching(id, filter, sealer)?))
+}
+
+/// Deletes the session under its former id, if it has not been moved; and if it matches, where there is a
+/// filter.
+pub fn delete_former(
+    id: &Id,
+    former: &Id,
+    matching: Option<&Filter>,
+    sealer: Option<&Sealer>,
+) -> Result<Statement, Failure> {
+    let mut query = match matching {
+        Some(matching) => filter_matching(former, matching, sealer)?,
+        None => filter(former),
+    };
+    query.append(record::MOVED, operator(cstr!("$exists"), false));
+    Ok(delete_at(id, former, &query))
+}
+
+fn filter_matching(
+    at: &Id,
+    filter: &Filter,
+    sealer: Option<&Sealer>,
+) -> Result<RawDocumentBuf, Failure> {
     let mut query = doc! { "_id": &**at };
     query.extend(matching(filter, sealer));
-    let query = RawDocumentBuf::try_from(&query).map_err(|_| Failure::internal())?;
-    Ok(delete_at(id, at, &query))
+    RawDocumentBuf::try_from(&query).map_err(|_| Failure::internal())
 }
 
 /// An element of `updates` that finds no record, whatever there is under this id.

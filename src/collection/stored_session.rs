@@ -49,15 +49,8 @@ pub enum Pending {
     Unmentioned,
     /// The session is there.
     Ended,
-    Begun(Attempt),
-}
-
-/// An attempt at a move of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attempt {
-    /// The move: who takes the place of another goes on with it.
-    pub of: ObjectId,
-    pub by: ObjectId,
+    /// By this attempt.
+    Begun(ObjectId),
 }
 
 impl StoredSession<'_> {
@@ -76,9 +69,7 @@ impl StoredSession<'_> {
         match self.pending {
             Pending::Unmentioned => {}
             Pending::Ended => unset.append(record::PENDING, ""),
-            Pending::Begun(Attempt { of, by }) => {
-                set.append(record::PENDING, record::pending(of, by));
-            }
+            Pending::Begun(attempt) => set.append(record::PENDING, attempt),
         }
         let mut change = operator(cstr!("$set"), &set);
         if !unset.is_empty() {
