@@ -162,7 +162,7 @@ impl Operation {
         }
     }
 
-    /// Its ids in the order in which its records are deleted.
+    /// Under which its records may be.
     pub fn stored_ids(&self) -> impl Iterator<Item = &Id> {
         self.former.iter().chain([&self.id])
     }

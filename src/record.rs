@@ -9,8 +9,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CStr, cstr};
-use mongodb::bson::{DateTime, RawBsonRef, RawDocument};
+use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
 
 /// MongoDB's limit for one document, in bytes.
 pub const MAX_RECORD_SIZE: usize = 16 * 1024 * 1024;
@@ -19,11 +20,35 @@ pub const MAX_RECORD_SIZE: usize = 16 * 1024 * 1024;
 /// and C#, and to servers in these languages, no later year exists.
 pub const LAST_DATE: i64 = 253_402_300_799_999;
 
-/// The session is not here yet: this attempt to move it has put here what it is to be.
+/// `{ attempt, former }`: the session is not here yet, but under its former id. This attempt to move it has
+/// put here what it is to be.
 pub const PENDING: &CStr = cstr!("pending");
 
 /// The session was here, and is not any more: this attempt has moved it.
 pub const MOVED: &CStr = cstr!("moved");
+
+/// In what stands under [`PENDING`].
+pub const ATTEMPT: &CStr = cstr!("pending.attempt");
+pub const FORMER: &CStr = cstr!("pending.former");
+
+/// What stands under [`PENDING`].
+pub fn pending(attempt: ObjectId, former: &str) -> RawDocumentBuf {
+    let mut pending = RawDocumentBuf::new();
+    pending.append(cstr!("attempt"), attempt);
+    pending.append(cstr!("former"), former);
+    pending
+}
+
+/// The attempt that has put here what is pending.
+pub fn attempt_of(pending: RawBsonRef<'_>) -> Option<ObjectId> {
+    pending.as_document()?.get_object_id("attempt").ok()
+}
+
+/// Under which id the session is still, or was, that is pending in this record.
+pub fn former_of(record: &RawDocument) -> Option<&str> {
+    let pending = record.get(PENDING).ok().flatten()?;
+    pending.as_document()?.get_str("former").ok()
+}
 
 pub fn now() -> DateTime {
     let since_epoch = SystemTime::now()

@@ -103,6 +103,19 @@ describe('a session that leaves its plain id', { timeout: 60_000 }, () => {
     assert.deepEqual(await other.get(id), { a: 2, b: 2 })
   })
 
+  it('keeps no get of another session waiting while it is looked for once more', async () => {
+    const [store] = await twoStores('found')
+    await store.get('any')
+    const gate = new Gate()
+    network.proxy.inject(faults.none, { commands: ['find'] })
+    network.proxy.inject(faults.holdCommand(gate), { commands: ['find'] })
+    const [found, other] = ['found', 'nobody'].map((id) => store.get(id))
+    await gate.reached
+    assert.deepEqual(await found, { a: 1, b: 1 })
+    gate.open()
+    assert.equal(await other, undefined)
+  })
+
   it('is written once by a request whose move somebody else has ended', async () => {
     const id = 'once'
     const [store, other] = await twoStores(id)

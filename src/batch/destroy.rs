@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use futures_util::future::join;
 use tokio::time::Instant;
 
 use super::swap::SWAP_PAUSE;
@@ -43,10 +42,8 @@ impl Batch<'_> {
         if formers.is_empty() {
             return self.delete(others, At::Here).await;
         }
-        let both = join(self.destroy_formers(formers), self.delete(others, At::Here));
-        let (mut ended, others) = Box::pin(both).await;
-        ended.extend(others);
-        ended
+        let (formers, others) = (self.destroy_formers(formers), self.delete(others, At::Here));
+        Box::pin(self.tell_both(formers, others)).await
     }
 
     /// Deletes the records that are there. What is answered goes on, whatever the others get.

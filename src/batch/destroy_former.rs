@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::future::join;
 use mongodb::bson::{RawDocument, RawDocumentBuf};
 use tokio::time::Instant;
 
@@ -59,13 +58,11 @@ impl Batch<'_> {
                 here.push(destroy);
             }
         }
-        let both = join(
+        let (formers, here) = (
             self.delete(formers, At::Former),
             self.delete(here, At::Here),
         );
-        let (mut ended, here) = both.await;
-        ended.extend(here);
-        ended
+        self.tell_both(formers, here).await
     }
 
     /// Gives nothing where it has moved since it was found.
@@ -90,17 +87,20 @@ impl Batch<'_> {
         ended
     }
 
-    /// Some were not deleted. What is not under its former id any more was destroyed, or written whole by
-    /// somebody who came after the destroy: a move leaves a mark there. The rest is to be looked at again.
+    /// Some were not deleted. What is not under its former id any more was destroyed, and perhaps written
+    /// whole since: a move leaves a mark there. The rest is to be looked at again.
     pub(super) async fn find_out(&self, unsure: Destroys, ended: &mut Vec<Ended>) {
         let found = match self.find_records(&unsure).await {
             Ok(found) => found,
             Err(Unread::HeldUp) => return self.leave_alone(unsure),
             Err(Unread::Failed(failure)) => return ended.extend(failed(unsure, &failure)),
         };
+        let is_alone = self.operations.len() == 1;
         let is_there = |destroy: &Arc<Operation>| {
             let former = destroy.former.as_ref();
             former.is_some_and(|former| found.contains_key(former))
+                // Alone it was not this that deleted it, and may end what is there as well.
+                || (is_alone && found.contains_key(&destroy.id))
         };
         let (there, gone): (Destroys, Destroys) = unsure.into_iter().partition(is_there);
         ended.extend((gone.into_iter()).map(|destroy| (destroy, Outcome::Destroyed)));
@@ -108,11 +108,20 @@ impl Batch<'_> {
             matches!(sighting_in(destroy, &found).home(), Home::Former(..))
         };
         let (formers, mut again): (Destroys, Destroys) = there.into_iter().partition(is_former);
-        match self.look(&formers, At::Former, ended).await {
-            Ok(formers) => again.extend(formers),
-            Err(failure) => ended.extend(failed(formers, &failure)),
+        if !formers.is_empty() {
+            if !ended.is_empty() {
+                self.leave.ended(std::mem::take(ended));
+            }
+            let mut looked_at = Vec::new();
+            match self.look(&formers, At::Former, &mut looked_at).await {
+                Ok(formers) => {
+                    ended.extend(looked_at);
+                    again.extend(formers);
+                }
+                Err(failure) => ended.extend(failed(formers, &failure)),
+            }
         }
-        if self.operations.len() > 1 {
+        if !is_alone {
             self.leave_alone(again);
         }
     }

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mongodb::bson::RawDocument;
-use mongodb::bson::oid::ObjectId;
 
-use super::home::{Home, Mark, Sighting, seen_again};
+use super::home::{Home, Mark, Sighting};
 use super::{Batch, Ended, id_of};
 use crate::collection::{Reading, Unread, blames_a_session};
 use crate::operation::{Id, Operation, Outcome};
@@ -15,12 +14,32 @@ type Gets<'a> = HashMap<&'a Id, &'a [Arc<Operation>]>;
 
 impl Batch<'_> {
     pub(super) async fn get(&self) -> Vec<Ended> {
-        let mut gets: Gets<'_> = self.by_id().map(|gets| (&gets[0].id, gets)).collect();
-        let sessions = gets.len();
-        let formers: HashMap<&Id, &Id> = (self.by_id())
+        let mut ended = Vec::with_capacity(self.operations.len());
+        let all = self.by_id().collect();
+        let unseen = self.find_sessions(all, &mut ended).await;
+        if unseen.is_empty() {
+            return ended;
+        }
+        if !ended.is_empty() {
+            self.leave.ended(std::mem::take(&mut ended));
+        }
+        let gone = Box::pin(self.find_sessions(unseen, &mut ended)).await;
+        (gone.into_iter()).for_each(|gets| end(&mut ended, gets, Outcome::Missing));
+        ended
+    }
+
+    /// Gives those that were seen nowhere and may have been looked for too early at one place, and too late at
+    /// the other (`home`): once more they are found, or not there.
+    async fn find_sessions<'a>(
+        &self,
+        all: Vec<&'a [Arc<Operation>]>,
+        ended: &mut Vec<Ended>,
+    ) -> Vec<&'a [Arc<Operation>]> {
+        let mut gets: Gets<'_> = all.iter().map(|gets| (&gets[0].id, *gets)).collect();
+        let formers: HashMap<&Id, &Id> = (all.iter())
             .filter_map(|gets| Some((gets[0].former.as_ref()?, &gets[0].id)))
             .collect();
-        let ids: Vec<Id> = (self.by_id())
+        let ids: Vec<Id> = (all.iter())
             .flat_map(|gets| gets[0].stored_ids().cloned())
             .collect();
         let make = |record: &RawDocument| {
@@ -28,7 +47,6 @@ impl Batch<'_> {
             let is_home = mark == Mark::None && !formers.contains_key(&id);
             Some((id, mark, self.outcome_of_record(record, is_home)))
         };
-        let mut ended = Vec::with_capacity(self.operations.len());
         let mut sightings: HashMap<&Id, Sighting<Outcome>> = HashMap::new();
         let found = |reading: Reading<Option<(Id, Mark, Outcome)>>| {
             let (found, is_last) = match reading {
@@ -52,21 +70,21 @@ impl Batch<'_> {
                     } else {
                         outcome
                     };
-                    end(&mut ended, gets.remove(&id).unwrap_or_default(), outcome);
+                    end(ended, gets.remove(&id).unwrap_or_default(), outcome);
                 } else if let Some((session, _)) = gets.get_key_value(&id) {
                     sightings.entry(session).or_default().here = Some((mark, outcome));
                 }
             }
             if !is_last && !ended.is_empty() {
-                self.leave.ended(std::mem::take(&mut ended));
+                self.leave.ended(std::mem::take(ended));
             }
         };
-        let is_divisible = sessions > 1;
+        let is_divisible = all.len() > 1;
         let read = (self.collection)
             .find(&ids, is_divisible, self.trip, make, found)
             .await;
         match read {
-            Ok(()) => self.end_rest(gets, sightings, &mut ended).await,
+            Ok(()) => return end_rest(gets, sightings, ended),
             Err(Unread::HeldUp) => gets.into_values().for_each(|gets| self.leave.alone(gets)),
             Err(Unread::Failed(failure)) if is_divisible && blames_a_session(&failure) => {
                 gets.into_values().for_each(|gets| self.leave.alone(gets));
@@ -74,62 +92,31 @@ impl Batch<'_> {
             Err(Unread::Failed(failure)) => {
                 let failed = Outcome::Failed(failure);
                 let rest = gets.into_values();
-                rest.for_each(|gets| end(&mut ended, gets, failed.clone()));
+                rest.for_each(|gets| end(ended, gets, failed.clone()));
             }
         }
-        ended
+        Vec::new()
     }
+}
 
-    /// Those that were not found under the id that they are stored under now.
-    async fn end_rest(
-        &self,
-        gets: Gets<'_>,
-        mut sightings: HashMap<&Id, Sighting<Outcome>>,
-        ended: &mut Vec<Ended>,
-    ) {
-        let mut unseen = Vec::new();
-        for (id, gets) in gets {
-            let sighting = sightings.remove(id).unwrap_or_default();
-            match sighting.home() {
-                Home::Here(outcome) | Home::Unsettled(outcome) | Home::Former(outcome, _) => {
-                    end(ended, gets, outcome);
-                }
-                Home::Unseen(moved) if gets[0].former.is_some() => unseen.push((gets, moved)),
-                Home::Unseen(_) => end(ended, gets, Outcome::Missing),
+/// Those that were not found under the id that they are stored under now. Gives those that may be somewhere.
+fn end_rest<'a>(
+    gets: Gets<'a>,
+    mut sightings: HashMap<&Id, Sighting<Outcome>>,
+    ended: &mut Vec<Ended>,
+) -> Vec<&'a [Arc<Operation>]> {
+    let mut unseen = Vec::new();
+    for (id, gets) in gets {
+        let sighting = sightings.remove(id).unwrap_or_default();
+        match sighting.home() {
+            Home::Here(outcome) | Home::Unsettled(outcome) | Home::Former(outcome, _) => {
+                end(ended, gets, outcome);
             }
-        }
-        if !unseen.is_empty() {
-            Box::pin(self.look_again(unseen, ended)).await;
+            Home::Unseen(_) if gets[0].former.is_some() => unseen.push(gets),
+            Home::Unseen(_) => end(ended, gets, Outcome::Missing),
         }
     }
-
-    /// Of these one record may have been read before they left their former id, and the other after it.
-    async fn look_again(
-        &self,
-        unseen: Vec<(&[Arc<Operation>], Option<ObjectId>)>,
-        ended: &mut Vec<Ended>,
-    ) {
-        let ids: Vec<Id> = unseen.iter().map(|(gets, _)| gets[0].id.clone()).collect();
-        let found = self.collection.find_latest(&ids, self.trip.deadline).await;
-        let found = match found {
-            Ok(found) => found,
-            Err(failure) => {
-                let failed = Outcome::Failed(failure);
-                return (unseen.into_iter()).for_each(|(gets, _)| end(ended, gets, failed.clone()));
-            }
-        };
-        for (gets, moved) in unseen {
-            let is_of = |record: &RawDocument| id_of(record).as_ref() == Some(&gets[0].id);
-            let record = found.iter().find(|record| is_of(record));
-            let home = record.and_then(|record| seen_again(Mark::of(record), record, moved));
-            let outcome = match home {
-                Some(Home::Here(record)) => self.outcome_of_record(record, true),
-                Some(Home::Unsettled(record)) => self.outcome_of_record(record, false),
-                _ => Outcome::Missing,
-            };
-            end(ended, gets, outcome);
-        }
-    }
+    unseen
 }
 
 /// The next write of the session deletes what is left under its former id.

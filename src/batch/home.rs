@@ -45,11 +45,11 @@ impl Mark {
     pub fn of(record: &RawDocument) -> Mark {
         let get = |field| {
             let value = record.get(field).ok().flatten();
-            (value.filter(|value| *value != RawBsonRef::Null)).map(|value| value.as_object_id())
+            value.filter(|value| *value != RawBsonRef::Null)
         };
         match (get(record::PENDING), get(record::MOVED)) {
-            (Some(attempt), _) => Mark::Pending(attempt),
-            (None, Some(attempt)) => Mark::Moved(attempt),
+            (Some(pending), _) => Mark::Pending(record::attempt_of(pending)),
+            (None, Some(attempt)) => Mark::Moved(attempt.as_object_id()),
             (None, None) => Mark::None,
         }
     }

@@ -114,6 +114,7 @@ fn listed(sealer: Option<&Sealer>, record: &RawDocument, with_data: bool) -> Opt
     Some(Listed {
         id: id_of(record)?,
         told: None,
+        former: record::former_of(record).map(Id::from),
         content: match with_data {
             true => Some(content(data?)),
             false => None,

@@ -20,6 +20,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use futures_util::{Stream, StreamExt};
 use mongodb::bson::RawDocument;
 
@@ -87,6 +88,26 @@ impl Batch<'_> {
             }
         }
         last
+    }
+
+    /// Tells what comes of the one that ends first; what comes of the other comes back.
+    async fn tell_both(
+        &self,
+        one: impl Future<Output = Vec<Ended>>,
+        other: impl Future<Output = Vec<Ended>>,
+    ) -> Vec<Ended> {
+        let (one, other) = (pin!(one), pin!(other));
+        let (first, last) = match select(one, other).await {
+            Either::Left((first, other)) => (first, Either::Left(other)),
+            Either::Right((first, one)) => (first, Either::Right(one)),
+        };
+        if !first.is_empty() {
+            self.leave.ended(first);
+        }
+        match last {
+            Either::Left(other) => other.await,
+            Either::Right(one) => one.await,
+        }
     }
 
     /// Reads an answer to these operations, each of which had one statement. Those that are to go alone

@@ -15,7 +15,8 @@ use crate::error::Failure;
 use crate::operation::{Action, Operation, Outcome};
 use crate::record;
 
-/// Whoever has put something there and not gone on for so long has stopped.
+/// Whoever has put something there and not gone on for so long has stopped; or for a quarter of the time that
+/// an operation has, where that is less.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 const DUPLICATE_KEY: Option<i32> = Some(11000);
@@ -44,9 +45,9 @@ impl Move {
     }
 
     /// Whether whoever has put this there is taken to have stopped.
-    fn has_waited_for(&mut self, pending: Mark) -> bool {
+    fn has_waited_for(&mut self, pending: Mark, patience: Duration) -> bool {
         match self.seen {
-            Some((seen, since)) if seen == pending => since.elapsed() >= PATIENCE,
+            Some((seen, since)) if seen == pending => since.elapsed() >= patience,
             _ => {
                 self.seen = Some((pending, Instant::now()));
                 false
@@ -74,7 +75,8 @@ impl Batch<'_> {
         } = step;
         let renewed;
         if let Some(mark) = pending.map(Mark::of).filter(|mark| !state.has_left(*mark)) {
-            if !state.has_waited_for(mark) {
+            let patience = PATIENCE.min(self.collection.timeout() / 4);
+            if !state.has_waited_for(mark, patience) {
                 return Ok(false);
             }
             let take_over;
@@ -87,8 +89,9 @@ impl Batch<'_> {
         let left = pending.and_then(|pending| pending.get(record::PENDING).ok().flatten());
         let attempt = ObjectId::new();
         state.attempt = Some(attempt);
-        session.pending = Pending::Begun(attempt);
-        let begin = collection::begin_move(id, former, &session, dates, (attempt, left));
+        let begun = record::pending(attempt, former_id);
+        session.pending = Pending::Begun(&begun);
+        let begin = collection::begin_move(id, former, &session, dates, (&begun, left));
         match self.write_one(begin).await {
             Ok(true) => {}
             Ok(false) => return Ok(false),
@@ -98,9 +101,11 @@ impl Batch<'_> {
         let mark = collection::mark_moved(id, (former_id, former), attempt, dates);
         let is_moved = self.write_one(mark).await?;
         if is_moved {
-            // Written it is: the next write ends the move where this does not.
-            let _ = self.write_one(collection::end_move(id, attempt)).await;
-            self.forget_mark(operation).await;
+            // Written it is, whatever is found there now. Until that is sure the mark is needed.
+            let end = collection::end_move(id, attempt);
+            if self.write_one(end).await? {
+                self.forget_mark(operation).await;
+            }
         }
         Ok(is_moved)
     }
@@ -109,9 +114,9 @@ impl Batch<'_> {
     pub(super) async fn forget_mark(&self, operation: &Operation) {
         if let Some(former) = &operation.former {
             // The mark harms nobody, and ends with the session at the latest.
-            let _ = self
-                .write_one(collection::expire_mark(&operation.id, former))
-                .await;
+            let timeout = self.collection.timeout();
+            let expire = collection::expire_mark(&operation.id, former, timeout);
+            let _ = self.write_one(expire).await;
         }
     }
 
@@ -119,7 +124,8 @@ impl Batch<'_> {
     /// that while the session is there, and the next read finds it again.
     pub(super) async fn forget_remains(&self, operation: &Operation) -> Result<(), Failure> {
         if let Some(former) = &operation.former {
-            let delete = collection::delete(&operation.id, former);
+            // Not what says that it has been moved meanwhile: that is needed.
+            let delete = collection::delete_former(&operation.id, former, None, None)?;
             self.send_one(Command::Delete, delete).await?;
         }
         Ok(())

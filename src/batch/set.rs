@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use futures_util::future::join;
 use mongodb::bson::RawDocument;
 
 use super::moving::leaves_former;
@@ -104,10 +103,8 @@ impl Batch<'_> {
                 if !ended.is_empty() {
                     self.leave.ended(std::mem::take(&mut ended));
                 }
-                let rest = join(self.forget_formers(wholes), self.find_dropped(unsure));
-                let (formers, unsure) = Box::pin(rest).await;
-                ended.extend(formers);
-                ended.extend(unsure);
+                let (wholes, unsure) = (self.forget_formers(wholes), self.find_dropped(unsure));
+                ended.extend(Box::pin(self.tell_both(wholes, unsure)).await);
             }
             (ended, is_last)
         });

@@ -107,7 +107,7 @@ impl Batch<'_> {
     }
 
     /// What a record says that holds its session.
-    pub(super) fn pending(&self) -> Pending {
+    pub(super) fn pending(&self) -> Pending<'static> {
         match self.collection.hashes_ids() {
             true => Pending::Ended,
             false => Pending::Unmentioned,

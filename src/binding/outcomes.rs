@@ -243,6 +243,7 @@ impl Completions for ToJavaScript {
         let sessions = ids.into_iter().map(|id| Listed {
             id,
             told: None,
+            former: None,
             content: None,
             updated_at: None,
             expires_at: None,

@@ -105,10 +105,13 @@ impl Collection {
         if look.is_live {
             self.only_live(&mut query);
         }
-        let fields = match look.with_data {
+        let mut fields = match look.with_data {
             true => doc! { "_id": 1 },
             false => doc! { "updatedAt": 1, "expiresAt": 1 },
         };
+        if self.hashes_ids() {
+            fields.insert(record::FORMER.as_str(), 1);
+        }
         let find = self.looked_at(look).find(query).projection(fields);
         let most = u32::try_from(look.most).unwrap_or(u32::MAX);
         let cursor = find.sort(doc! { "_id": 1 }).batch_size(most).await?;

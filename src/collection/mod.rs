@@ -139,6 +139,11 @@ impl Collection {
         }))
     }
 
+    /// Of an operation.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Whether sessions are stored under hashes of their ids.
     pub fn hashes_ids(&self) -> bool {
         self.ids.is_some()

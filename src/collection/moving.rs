@@ -8,11 +8,12 @@ use mongodb::bson::raw::{CStr, cstr};
 use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
 
 use super::statement::{Statement, delete_at, filter, unchanged, update_at};
-use super::stored_session::{Dates, Pending, StoredSession, operator};
+use super::stored_session::{Dates, StoredSession, operator};
 use crate::operation::Id;
 use crate::record;
 
-/// A mark outlives whoever has read one of the two records before the move, and looks at the other after it.
+/// A mark outlives whoever has read one of the two records before the move, and looks at the other after it:
+/// that takes no longer than an operation may.
 const LIFE_OF_A_MARK: Duration = Duration::from_secs(60);
 
 /// Before 1, to take the place of somebody who has begun: the former is no longer as the other has read it.
@@ -44,17 +45,13 @@ pub fn begin_move(
     former: &RawDocument,
     session: &StoredSession<'_>,
     dates: Dates,
-    (attempt, left): (ObjectId, Option<RawBsonRef<'_>>),
+    (pending, left): (&RawDocument, Option<RawBsonRef<'_>>),
 ) -> Statement {
-    debug_assert_eq!(session.pending, Pending::Begun(attempt));
-    let query = match left {
-        Some(left) => {
-            let mut query = filter(id);
-            query.append(record::PENDING, operator(cstr!("$eq"), left));
-            query
-        }
-        None => pending(id, attempt),
-    };
+    let mut query = filter(id);
+    match left {
+        Some(left) => query.append(record::PENDING, operator(cstr!("$eq"), left)),
+        None => query.append(record::PENDING, pending),
+    }
     let mut change = session.change(dates);
     if let Ok(Some(created_at)) = former.get("createdAt") {
         let made = operator(cstr!("createdAt"), created_at);
@@ -101,21 +98,22 @@ const OF_A_SESSION: [&CStr; 6] = [
 pub fn end_move(id: &Id, attempt: ObjectId) -> Statement {
     let unset = operator(record::PENDING, "");
     let change = operator(cstr!("$unset"), &unset);
-    update_at(id, id, &pending(id, attempt), &change, false)
+    update_at(id, id, &pending_by(id, attempt), &change, false)
 }
 
 /// 4: nobody who comes now needs the mark. MongoDB removes it as an expired session.
-pub fn expire_mark(id: &Id, former: &Id) -> Statement {
+pub fn expire_mark(id: &Id, former: &Id, timeout: Duration) -> Statement {
     let mut query = filter(former);
     query.append(record::MOVED, operator(cstr!("$exists"), true));
-    let life = LIFE_OF_A_MARK.as_millis() as i64;
+    let life = (LIFE_OF_A_MARK + timeout).as_millis();
+    let life = i64::try_from(life).unwrap_or(i64::MAX);
     let end = operator(EXPIRES_AT, record::expiry(record::now(), life));
     update_at(id, former, &query, &operator(cstr!("$set"), &end), false)
 }
 
 /// Takes back what is pending, where there is no session any more.
 pub fn abandon_move(id: &Id, attempt: ObjectId) -> Statement {
-    delete_at(id, id, &pending(id, attempt))
+    delete_at(id, id, &pending_by(id, attempt))
 }
 
 /// What a move has left of a session that is over.
@@ -125,8 +123,8 @@ pub fn delete_left(id: &Id, at: &Id, mark: &CStr) -> Statement {
     delete_at(id, at, &query)
 }
 
-fn pending(id: &Id, attempt: ObjectId) -> RawDocumentBuf {
+fn pending_by(id: &Id, attempt: ObjectId) -> RawDocumentBuf {
     let mut query = filter(id);
-    query.append(record::PENDING, attempt);
+    query.append(record::ATTEMPT, attempt);
     query
 }

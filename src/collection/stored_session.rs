@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CStr, cstr};
 use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf};
 
@@ -39,18 +38,17 @@ pub struct StoredSession<'a> {
     pub data: Cow<'a, RawDocument>,
     /// With `encryption`, what stands in `lookup`: all of it.
     pub lookup: Option<RawDocumentBuf>,
-    pub pending: Pending,
+    pub pending: Pending<'a>,
 }
 
 /// What a record is to say of its session's move to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pending {
+#[derive(Debug, Clone, Copy)]
+pub enum Pending<'a> {
     /// Ids are not hashed.
     Unmentioned,
     /// The session is there.
     Ended,
-    /// By this attempt.
-    Begun(ObjectId),
+    Begun(&'a RawDocument),
 }
 
 impl StoredSession<'_> {
@@ -69,7 +67,7 @@ impl StoredSession<'_> {
         match self.pending {
             Pending::Unmentioned => {}
             Pending::Ended => unset.append(record::PENDING, ""),
-            Pending::Begun(attempt) => set.append(record::PENDING, attempt),
+            Pending::Begun(pending) => set.append(record::PENDING, pending),
         }
         let mut change = operator(cstr!("$set"), &set);
         if !unset.is_empty() {

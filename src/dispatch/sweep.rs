@@ -2,7 +2,7 @@
 //! any other: in order with those on the same session, at most once, and shut out where it may be
 //! late.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -101,9 +101,12 @@ impl Sweeper {
         let sessions = page.sessions.iter();
         let found = sessions.filter(|session| !sweep.except.contains(session.told()));
         let found: Vec<_> = found.collect();
-        let ids: Vec<Id> = found.iter().map(|session| session.id.clone()).collect();
+        let ids = found
+            .iter()
+            .map(|session| session.sought().clone())
+            .collect();
         let live = (found.iter()).filter(|session| session.expires_at.is_none_or(|end| end > now));
-        let live: HashSet<&Id> = live.map(|session| &session.id).collect();
+        let live: HashMap<&Id, &Id> = live.map(|one| (one.sought(), one.told())).collect();
         // Also where there are none: what was called after the sweep waits for this.
         let _ = self.news.send(News::Found(self.number, ids));
         let mut destroyed = Vec::new();
@@ -116,10 +119,11 @@ impl Sweeper {
         }
         let has_destroyed = !destroyed.is_empty();
         // To everybody else those that were over were gone before.
-        destroyed.retain(|id| live.contains(id));
-        self.destroyed += destroyed.len() as u64;
-        if sweep.is_told && !destroyed.is_empty() {
-            self.completions.destroyed(destroyed);
+        let told = destroyed.iter().filter_map(|id| live.get(id).copied());
+        let told: Vec<Id> = told.cloned().collect();
+        self.destroyed += told.len() as u64;
+        if sweep.is_told && !told.is_empty() {
+            self.completions.destroyed(told);
         }
         has_destroyed
     }

@@ -136,6 +136,8 @@ pub struct Listed {
     pub id: Id,
     /// The session's stored id, where the record still has its plain one.
     pub told: Option<Id>,
+    /// Where the record is that of a session that is moving to it, from where.
+    pub former: Option<Id>,
     /// Where it was asked for.
     pub content: Option<Result<Content, Failure>>,
     /// Milliseconds since 1970, where they are stored.
@@ -144,6 +146,11 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// Under which its session is looked for by who destroys it.
+    pub fn sought(&self) -> &Id {
+        self.former.as_ref().unwrap_or(&self.id)
+    }
+
     /// The session's stored id, as the application gets it.
     pub fn told(&self) -> &Id {
         self.told.as_ref().unwrap_or(&self.id)
