@@ -23,7 +23,8 @@
 //!   session any more. Who finds neither of the two may have looked for the one too early and for the other
 //!   too late, and looks under the hash once more.
 //! * A `destroy` looks where the session is and deletes it there, and only there (`destroy_former`): what is
-//!   made under the hash once it has ended is another.
+//!   made under the hash once it has ended is another. What is pending says which the former id is, so that a
+//!   sweep that has found no more than that looks in both places, too.
 //! * Each step names what it expects to find, so one that is executed late finds nothing, or does what
 //!   the move needed anyway. Besides, it is shut out as any other write.
 
