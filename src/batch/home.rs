@@ -21,7 +21,7 @@
 //!   write ends the move. Beside anything else it is none: a step 1 that came too late.
 //! * A whole write puts the session under the hash, not pending, and then deletes the former, which is no
 //!   session any more. Who finds neither of the two may have looked for the one too early and for the other
-//!   too late, and looks under the hash once more.
+//!   too late, and looks once more.
 //! * A `destroy` looks where the session is and deletes it there, and only there (`destroy_former`): what is
 //!   made under the hash once it has ended is another. What is pending says which the former id is, so that a
 //!   sweep that has found no more than that looks in both places, too.
