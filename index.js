@@ -44,6 +44,7 @@ class SessionStore extends EventEmitter {
     this.#storedId = storedIdOf(checked.hashIds)
     const store = new WeakRef(this)
     this.#link = new Link(checked, {
+      store: () => store.deref(),
       warn: (warning) => warn(store.deref(), warning),
       destroyed: (ids) => {
         for (const id of ids) {

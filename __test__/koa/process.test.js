@@ -76,6 +76,23 @@ describe('a process', { timeout: 120_000 }, () => {
     assert.equal(printed, 'ERR_UNAVAILABLE')
   })
 
+  it('has those who listen to a store for as long as somebody waits for it', async () => {
+    const options = {
+      connection: 'mongodb://127.0.0.1:1',
+      serverSelectionTimeoutMS: 300,
+    }
+    const printed = await assertEnds(({ SessionStore, options }) => {
+      require('node:v8').setFlagsFromString('--expose-gc')
+      const collect = require('node:vm').runInNewContext('gc')
+      const store = new SessionStore(options)
+      store.on('warning', ({ code }) => console.log(code))
+      store.get('any').catch(({ code }) => console.log(code))
+      // Nobody holds the store any more.
+      setImmediate(() => setImmediate(collect))
+    }, options)
+    assert.equal(printed, 'ERR_UNAVAILABLE\nERR_UNAVAILABLE')
+  })
+
   it('stays until close() has finished what was accepted', async () => {
     const printed = await assertEnds(({ SessionStore, options }) => {
       const store = new SessionStore(options)

@@ -41,7 +41,8 @@ class Link {
   #background
   #requests = new Requests()
   #decode
-  #underWay = new UnderWay()
+  /** @type {UnderWay} */
+  #underWay
   #stats = new Stats()
   /** @type {Tracing} */
   #tracing
@@ -51,7 +52,10 @@ class Link {
   #opened
   /** What closes. @type {Set<Promise<any>>} */
   #closing = new Set()
-  /** In the order of their calls, each with what ends its waiting. @type {Map<Operation, NodeJS.Timeout>} */
+  /**
+   * In the order of their calls, each with what ends its waiting, and the store, so that it is not collected.
+   * @type {Map<Operation, { timer: NodeJS.Timeout, store: object | undefined }>}
+   */
   #waiting = new Map()
   /** Why the address that Mongoose has now cannot be used. @type {SessionStoreError | undefined} */
   #problem
@@ -66,6 +70,7 @@ class Link {
   constructor(options, background) {
     this.#options = options
     this.#background = background
+    this.#underWay = new UnderWay(background.store)
     this.#decode = decoder(options.bson)
     this.#tracing = new Tracing(options.collection, this.#stats)
     this.many = new Many(options, this.#decode, this.#ways())
@@ -220,22 +225,23 @@ class Link {
         this.#fail(operation, failure, time)
       }
     }
-    this.#waiting.set(operation, setTimeout(expire, time))
+    const store = this.#background.store()
+    this.#waiting.set(operation, { timer: setTimeout(expire, time), store })
   }
 
   /** @param {Operation} operation that nobody waits for any more, if it is held back */
   #recall(operation) {
-    const timer = this.#waiting.get(operation)
-    if (timer) {
+    const waiting = this.#waiting.get(operation)
+    if (waiting) {
       this.#waiting.delete(operation)
-      clearTimeout(timer)
+      clearTimeout(waiting.timer)
       operation.settle(NOTHING, 0)
     }
   }
 
   /** What was held back goes on, as far as it may. */
   #release() {
-    for (const [operation, timer] of this.#waiting) {
+    for (const [operation, { timer }] of this.#waiting) {
       if (!this.#underWay.isBehind(operation)) {
         this.#waiting.delete(operation)
         clearTimeout(timer)

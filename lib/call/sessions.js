@@ -14,6 +14,7 @@ const { Sessions } = loadBinary()
 /**
  * Who is told what belongs to no operation.
  * @typedef {object} Background
+ * @property {() => object | undefined} store unless it was collected
  * @property {(warning: SessionStoreError) => void} warn
  * @property {(ids: string[]) => void} destroyed of sessions that `destroyMany` or `clear` ended
  */

@@ -18,7 +18,9 @@ class UnderWay {
   /** @type {number[]} */
   #free = []
   #count = 0
-  /** Never read: held, so that it is not collected. @type {object | undefined} */
+  /** Gives the store, unless that was collected. @type {() => object | undefined} */
+  #store
+  /** Never read: held, so that it is not collected, nor what listens to it. @type {object | undefined} */
   sender
   /** Those on single sessions that are at a former address. @type {Set<Operation>} */
   #former = new Set()
@@ -28,6 +30,11 @@ class UnderWay {
   #whenEnded
   #alive = setInterval(() => {}, LONGEST_INTERVAL).unref()
 
+  /** @param {() => object | undefined} store */
+  constructor(store) {
+    this.#store = store
+  }
+
   /**
    * @param {Operation} operation
    * @param {object} sender
@@ -35,7 +42,7 @@ class UnderWay {
   add(operation, sender) {
     if (this.#count++ === 0) {
       this.#alive.ref()
-      this.sender = sender
+      this.sender = this.#store() ?? sender
     }
     const token = this.#free.pop() ?? this.#byToken.length
     this.#byToken[token] = operation
