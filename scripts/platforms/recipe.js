@@ -107,11 +107,14 @@ function places({ rustc, source }) {
   )
   const registries = fs.existsSync(crates) ? fs.readdirSync(crates) : []
   const sysroot = runQuietly(rustc ?? 'rustc', ['--print', 'sysroot']).stdout.trim()
+  const sources = [path.join(sysroot, 'lib/rustlib/src/rust'), ...(source ? [source] : [])]
+  // Cargo names by a relative path what is below the project, as the tools are that were installed there.
+  const below = sources.map((place) => path.relative(root, place))
+  sources.push(...below.filter((place) => !place.startsWith('..') && !path.isAbsolute(place)))
   return {
     [root]: '/store',
     ...Object.fromEntries(registries.map((name) => [path.join(crates, name), '/c'])),
-    [path.join(sysroot, 'lib/rustlib/src/rust')]: '/rust',
-    ...(source ? { [source]: '/rust' } : {}),
+    ...Object.fromEntries(sources.map((place) => [place, '/rust'])),
   }
 }
 
