@@ -152,7 +152,8 @@ describe('a session from before hashIds', { timeout: 120_000 }, () => {
         assert.ok(mark.moved)
         assert.equal(mark.data, undefined)
         // Who has read one of the two before the move finds the other by then.
-        assert.ok(mark.expiresAt - Date.now() <= 60_000 + TIMEOUT)
+        const left = mark.expiresAt - Date.now()
+        assert.ok(left > 50_000 && left <= 60_000 + TIMEOUT, `${left} ms`)
         assert.equal((await after.ids().toArray()).includes(id), false)
       }
     })
